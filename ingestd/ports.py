@@ -1,0 +1,317 @@
+"""The doors between ingestd and the outside: what a connector implements, and what it is given to work with.
+
+A connector makes **one attempt** per call. It never retries, sleeps, reads the clock or keeps state that a restart would miss.
+It returns on success and raises exactly one kind of ``ingestd.errors.DeliveryError`` otherwise. The dispatcher owns
+retries, durably. Everything that crosses these doors is a frozen value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, PersonName, Severity
+
+# ---------------------------------------------------------------------------------------------- the network
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request. ``url`` is complete and holds no secret; secrets stand in ``headers`` and are never logged."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    timeout_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """One answer. ``headers`` have lower-case names; ``body`` is cut at 1 MiB."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class HttpClient(Protocol):
+    """Sends requests without following redirects, with TLS verified, without proxies from the environment."""
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """The answer, whatever its status.
+
+        Raises ``TryLater`` when certainly nothing was sent (name not found, connection refused, TLS failed) and
+        ``OutcomeUnknown`` when the request may have arrived (timeout, connection lost).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A finished message for one envelope recipient: ``raw`` is RFC 5322 with CRLF line ends."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    raw: bytes
+
+
+class MailSender(Protocol):
+    """Hands one message to a mail server or maildir."""
+
+    async def send(self, mail: Mail) -> str:
+        """The server's words of acceptance. Raises a ``DeliveryError`` otherwise."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- what is told
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """An alert of an incident as people read it."""
+
+    name: str
+    summary: str
+    is_firing: bool
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    links: Mapping[str, str]
+    source: str
+    first_seen_at: datetime
+    cleared_at: datetime | None = None
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLine:
+    """One fact of an incident's history, in words."""
+
+    number: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident as it is now: everything that a ticket or a page may tell. Text is raw: each sink sanitises."""
+
+    id: IncidentId
+    title: str
+    summary: str
+    state: IncidentState
+    severity: Severity
+    impact: Level
+    urgency: Level
+    category: str
+    team: str
+    rule: str
+    opened_at: datetime
+    alerts: tuple[AlertView, ...]
+    firing_count: int
+    alert_count: int
+    """Of all alerts; ``alerts`` holds at most 50, firing ones first."""
+    runbook: str = ""
+    url: str = ""
+    """The incident's page in ingestd; empty if no external URL is configured."""
+    ticket_url: str = ""
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+    timeline: tuple[TimelineLine, ...] = ()
+    """The last ten lines, oldest first."""
+
+
+# ---------------------------------------------------------------------------------------------- tickets
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRef:
+    """A ticket in the outside system. ``id`` is what its API takes, ``label`` what people say, ``url`` where they look."""
+
+    id: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketDraft:
+    """A ticket to be opened for an incident. ``options`` is the rule's ``ticket:`` mapping (project, group, type, ...)."""
+
+    incident: IncidentView
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketNote:
+    """What has happened since the ticket was last told: one comment, whatever the number of lines."""
+
+    incident: IncidentView
+    lines: tuple[TimelineLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTicket:
+    """A ticket as the outside system has it."""
+
+    ref: TicketRef
+    is_done: bool
+    status: str
+    assignee: str = ""
+
+
+@runtime_checkable
+class TicketSystem(Protocol):
+    """A system that holds tickets. ``key`` marks what an effect made, so that a lost reply can be looked up."""
+
+    name: str
+    """The connector's name in the configuration."""
+    lookup_window_seconds: float
+    """How long after a request with unknown outcome its effect may stay invisible to ``find_*``; 0 if it is seen at once."""
+
+    async def check(self) -> str:
+        """One line about the account in use, for ``ingestd doctor``. Changes nothing."""
+        ...
+
+    async def find_ticket(self, key: EffectKey, incident: IncidentView, options: Mapping[str, Any]) -> TicketRef | None:
+        """The ticket that carries the marker of this key, or None if there is none *yet visible*."""
+        ...
+
+    async def open_ticket(self, draft: TicketDraft, key: EffectKey) -> TicketRef:
+        """Open a ticket marked with the key. Not idempotent: the caller looks up first after an unknown outcome."""
+        ...
+
+    async def find_comment(self, ref: TicketRef, key: EffectKey) -> bool:
+        """Whether the comment marked with this key exists."""
+        ...
+
+    async def comment(self, ref: TicketRef, note: TicketNote, key: EffectKey) -> None:
+        """Add one comment for staff, marked with the key. Not idempotent."""
+        ...
+
+    async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:
+        """Let the ticket's priority follow the severity. Idempotent; touches no other field."""
+        ...
+
+    async def resolve(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
+        """Bring the ticket to a done state with the note as comment. Idempotent: a ticket that is done stays as it is."""
+        ...
+
+    async def reopen(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
+        """Bring the ticket back to a not-done state with the note as comment. Idempotent."""
+        ...
+
+    async def read(self, ref: TicketRef) -> RemoteTicket | None:
+        """The ticket as it is now, by a consistent read; None if it is gone (deleted, merged, spam)."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person as one channel reaches them. ``address`` is an email address or an E.164 phone number."""
+
+    person: PersonName
+    name: str
+    channel: Channel
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What to tell one person. ``purpose``: ``page`` asks for an answer; ``resolved`` and ``test`` do not.
+
+    ``link`` is the acknowledge page of this person for this incident (empty when no answer is wanted).
+    ``reason`` says why this person gets it, in words: ``ben did not answer in 5 min``; may be empty.
+    ``earlier`` lists who was paged before, in words. ``next_step_at`` is when the next level is paged if nobody answers.
+    ``delayed_minutes`` > 0 says that the page is late by that much.
+    """
+
+    purpose: str
+    incident: IncidentView
+    contact: Contact
+    level: int = 1
+    link: str = ""
+    reason: str = ""
+    earlier: tuple[str, ...] = ()
+    next_step_at: datetime | None = None
+    delayed_minutes: int = 0
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageReceipt:
+    """What the service said. ``id`` finds later receipts; ``is_final`` means that no receipt will follow."""
+
+    id: str
+    text: str = ""
+    is_final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptNews:
+    """What a delivery receipt says of a page: ``delivered``, ``failed`` or ``pending``; ``rank`` orders news of one page."""
+
+    receipt_id: str
+    status: str
+    rank: int
+    detail: str = ""
+
+
+@runtime_checkable
+class Pager(Protocol):
+    """A system that reaches people."""
+
+    name: str
+    """The connector's name in the configuration."""
+    channel: Channel
+
+    async def check(self) -> str:
+        """One line about the account in use, for ``ingestd doctor``. Sends nothing."""
+        ...
+
+    async def page(self, text: PageText, key: EffectKey) -> PageReceipt:
+        """Hand one message to the service. A repeat with the same key may arrive twice but is recognisable as the same."""
+        ...
+
+    async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
+        """What became of an earlier attempt with unknown outcome; None if it cannot be found (then it is sent again)."""
+        ...
+
+    def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
+        """Read a receipt that the service POSTed to ``url`` (its public form). None if it is no receipt of ours.
+
+        Raises ``CredentialsRejected`` if the signature is missing or wrong. Pure: no I/O.
+        """
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- plug-ins
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorTools:
+    """What a connector is given. ``external_url`` is where people and services reach ingestd; may be empty."""
+
+    http: HttpClient
+    mail: Callable[[Mapping[str, Any]], MailSender]
+    """Makes a sender from the plain mapping of a ``smtp:`` or ``maildir:`` setting (see ``ingestd.net.mail_sender``)."""
+    external_url: str = ""
+
+
+class ConnectorFactory(Protocol):
+    """The object that an entry point of the group ``ingestd.connectors`` names."""
+
+    kind: str
+    """What the configuration says under ``kind:``."""
+    settings_type: type[Any]
+    """A pydantic model of the connector's own keys (without ``kind``)."""
+
+    def build(self, name: str, settings: Any, tools: ConnectorTools) -> TicketSystem | Pager:  # noqa: ANN401 (each factory has its own settings type)
+        """The connector called ``name`` in the configuration. No I/O: a broken account must not stop the daemon."""
+        ...
