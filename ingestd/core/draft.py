@@ -1,0 +1,173 @@
+"""A decision in the making: the facts as they would be, gathered while alerts, answers and deadlines are applied in turn.
+
+The only mutable thing in the core. It lives for one call of ``decide`` and ends as a frozen ``Decision``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ingestd.core.effects import (
+    Deadline,
+    DeadlineKind,
+    Decision,
+    Drop,
+    DropReason,
+    Effect,
+    Finding,
+    TimelineEntry,
+)
+from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known that a decision may need: values, read in the same transaction that will write the decision."""
+
+    alerts: Mapping[AlertKey, KnownAlert] = field(default_factory=dict)
+    incidents: Mapping[IncidentId, Incident] = field(default_factory=dict)
+    members: Mapping[tuple[IncidentId, AlertKey], Member] = field(default_factory=dict)
+    next_number: int = 1001
+
+
+class Draft:
+    """The working copy. Every method leaves it consistent; ``finish`` gives only what changed."""
+
+    def __init__(self, snapshot: Snapshot, now: datetime) -> None:
+        self.now = now
+        self._snapshot = snapshot
+        self._alerts: dict[AlertKey, KnownAlert] = {}
+        self._members: dict[tuple[IncidentId, AlertKey], Member] = {}
+        self._incidents: dict[IncidentId, Incident] = {}
+        self._by_dedup_key: dict[str, set[IncidentId]] = {}
+        self._by_correlate_key: dict[str, set[IncidentId]] = {}
+        for incident in snapshot.incidents.values():
+            self._index(incident)
+        self._effects: list[Effect] = []
+        self._deadlines: dict[tuple[IncidentId, DeadlineKind], Deadline | None] = {}
+        self._drops: list[Drop] = []
+        self._timeline: list[TimelineEntry] = []
+        self._findings: list[Finding] = []
+        self._next_number = snapshot.next_number
+
+    def _index(self, incident: Incident) -> None:
+        self._by_dedup_key.setdefault(incident.dedup_key, set()).add(incident.id)
+        if incident.correlate_key:
+            self._by_correlate_key.setdefault(incident.correlate_key, set()).add(incident.id)
+
+    # ------------------------------------------------------------------ reading
+
+    def alert(self, key: AlertKey) -> KnownAlert | None:
+        """The alert as it would be known."""
+        return self._alerts.get(key) or self._snapshot.alerts.get(key)
+
+    def incident(self, incident_id: IncidentId) -> Incident | None:
+        """The incident as it would be."""
+        return self._incidents.get(incident_id) or self._snapshot.incidents.get(incident_id)
+
+    def member(self, incident_id: IncidentId, key: AlertKey) -> Member | None:
+        """The alert's part in the incident, if it has one."""
+        return self._members.get((incident_id, key)) or self._snapshot.members.get((incident_id, key))
+
+    def candidates(self, dedup_key: str, correlate_key: str) -> list[Incident]:
+        """Incidents that share a key, in no particular order."""
+        ids = self._by_dedup_key.get(dedup_key, set()) | self._by_correlate_key.get(correlate_key, set())
+        found = (self.incident(incident_id) for incident_id in sorted(ids))
+        return [incident for incident in found if incident is not None]
+
+    # ------------------------------------------------------------------ changing
+
+    def take_number(self) -> int:
+        """The next incident number; used up even if nothing else comes of it."""
+        self._next_number += 1
+        return self._next_number - 1
+
+    def put_alert(self, alert: KnownAlert) -> None:
+        """Remember the alert so."""
+        self._alerts[alert.key] = alert
+
+    def put_member(self, member: Member) -> None:
+        """Remember the alert's part in the incident so."""
+        self._members[member.incident_id, member.key] = member
+
+    def put_incident(self, incident: Incident) -> Incident:
+        """Remember the incident so; gives it back."""
+        self._incidents[incident.id] = incident
+        self._index(incident)
+        return incident
+
+    def add_effect(
+        self,
+        incident: Incident,
+        connector: str,
+        kind: EffectKind,
+        *,
+        delay_seconds: float = 0,
+        person: PersonName | None = None,
+        channel: Channel | None = None,
+        level: int = 0,
+        reason: str = "",
+    ) -> Incident:
+        """Queue an effect under the next derived key. Ticket effects of an incident share a lane per connector; so do a person's pages."""
+        counter = f"{connector}/{kind}"
+        n = incident.effect_counts.get(counter, 0) + 1
+        lane = f"{incident.id}/{connector}" + (f"/{person}" if person else "")
+        self._effects.append(
+            Effect(
+                key=EffectKey(f"{incident.id}/{counter}/{n}"),
+                incident_id=incident.id,
+                connector=connector,
+                kind=kind,
+                lane=lane,
+                due_at=self.now + timedelta(seconds=delay_seconds),
+                person=person,
+                channel=channel,
+                level=level,
+                reason=reason,
+            )
+        )
+        return self.put_incident(replace(incident, effect_counts={**incident.effect_counts, counter: n}))
+
+    def set_deadline(self, incident_id: IncidentId, kind: DeadlineKind, due_at: datetime) -> None:
+        """Decide again at ``due_at``."""
+        self._deadlines[incident_id, kind] = Deadline(incident_id, kind, due_at)
+
+    def clear_deadlines(self, incident_id: IncidentId, *kinds: DeadlineKind) -> None:
+        """Forget the incident's deadlines of these kinds."""
+        for kind in kinds:
+            self._deadlines[incident_id, kind] = None
+
+    def drop(self, incident_id: IncidentId, kinds: Iterable[EffectKind], reason: DropReason) -> None:
+        """Do not perform what is queued of these kinds; also what this draft queued itself."""
+        chosen = tuple(kinds)
+        self._drops.append(Drop(incident_id, chosen, reason))
+        self._effects = [e for e in self._effects if e.incident_id != incident_id or e.kind not in chosen]
+
+    def note(
+        self, incident: Incident, kind: str, text: str, *, reason: str = "", actor: str = "", for_ticket: bool = False
+    ) -> None:
+        """Add a line to the incident's timeline."""
+        self._timeline.append(TimelineEntry(incident.id, self.now, kind, reason, text, actor, for_ticket))
+
+    def find(self, finding: Finding) -> None:
+        """Record what was decided about an alert."""
+        self._findings.append(finding)
+
+    def finish(self) -> Decision:
+        """Everything that changed, frozen."""
+        changed = self._next_number != self._snapshot.next_number
+        return Decision(
+            alerts=tuple(self._alerts.values()),
+            members=tuple(self._members.values()),
+            incidents=tuple(self._incidents.values()),
+            effects=tuple(self._effects),
+            deadlines=tuple(d for d in self._deadlines.values() if d is not None),
+            cleared_deadlines=tuple(key for key, d in self._deadlines.items() if d is None),
+            drops=tuple(self._drops),
+            timeline=tuple(self._timeline),
+            findings=tuple(self._findings),
+            next_number=self._next_number if changed else None,
+        )

@@ -1,0 +1,162 @@
+"""What a decision consists of: facts to remember, effects to bring about, deadlines to keep, lines for the timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+
+
+class Verdict(StrEnum):
+    """What an alert is, compared with what is known of it."""
+
+    NEW = "new"
+    REPEAT = "repeat"
+    RESOLVE = "resolve"
+    VANISHED = "vanished"
+    STALE = "stale"
+
+
+class VerdictReason(StrEnum):
+    """Why dedup judged so."""
+
+    FIRST_SEEN = "first_seen"
+    FIRED_AGAIN = "fired_again"
+    STILL_FIRING_AFTER_CLOSE = "still_firing_after_close"
+    STILL_FIRING = "still_firing"
+    BACK_IN_SIGHT = "back_in_sight"
+    RESOLVED_BY_SENDER = "resolved_by_sender"
+    RESOLVED_UNSEEN_EPISODE = "resolved_unseen_episode"
+    RESOLVE_REPEATED = "resolve_repeated"
+    RESOLVE_OF_UNKNOWN = "resolve_of_unknown"
+    RESOLVE_OLDER_THAN_FIRE = "resolve_older_than_fire"
+    FIRE_OLDER_THAN_RESOLVE = "fire_older_than_resolve"
+    NOT_A_RECOVERY = "not_a_recovery"
+    RESOLVED_BY_HAND = "resolved_by_hand"
+
+
+class JoinReason(StrEnum):
+    """Why an alert belongs to the incident that it was put in."""
+
+    OPENED = "opened"
+    SAME_ALERT = "same_alert"
+    SAME_DEDUP_KEY = "same_dedup_key"
+    SAME_CORRELATION_KEY = "same_correlation_key"
+    REOPENED = "reopened"
+    REFIRED_WITHIN_GRACE = "refired_within_grace"
+
+
+class PageReason(StrEnum):
+    """Why somebody is told something."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    NOBODY_ANSWERED = "nobody_answered"
+    NOBODY_REACHABLE = "nobody_reachable"
+    CHANNEL_FAILED = "channel_failed"
+    SEVERITY_ROSE = "severity_rose"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+class DropReason(StrEnum):
+    """Why a queued delivery is not performed any more."""
+
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    SUPERSEDED = "superseded"
+    PERSON_UNKNOWN = "person_unknown"
+    TOO_OLD = "too_old"
+    REFIRED = "refired"
+    NOTHING_TO_TELL = "nothing_to_tell"
+    BY_HAND = "by_hand"
+
+
+class DeadlineKind(StrEnum):
+    """What is due when time passes. At most one of each kind per incident."""
+
+    ESCALATE = "escalate"
+    RESOLVE = "resolve"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that the outside must do. ``lane`` orders effects: one goes only after all before it in its lane."""
+
+    key: EffectKey
+    incident_id: IncidentId
+    connector: str
+    kind: EffectKind
+    lane: str
+    due_at: datetime
+    person: PersonName | None = None
+    channel: Channel | None = None
+    level: int = 0
+    reason: str = ""
+    """Why, in words that the receiver reads; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Something to decide at an instant. Setting one replaces the incident's deadline of that kind."""
+
+    incident_id: IncidentId
+    kind: DeadlineKind
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One fact of an incident's history. ``kind`` and ``reason`` are constants; ``text`` is for people."""
+
+    incident_id: IncidentId
+    at: datetime
+    kind: str
+    reason: str
+    text: str
+    actor: str = ""
+    for_ticket: bool = False
+    """Whether the ticket's readers should be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Queued deliveries of these kinds are not to be performed."""
+
+    incident_id: IncidentId
+    kinds: tuple[EffectKind, ...]
+    reason: DropReason
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was decided about one alert of an envelope: the answer of ``explain``."""
+
+    key: AlertKey
+    verdict: Verdict
+    reason: VerdictReason
+    incident_id: IncidentId | None
+    join: JoinReason | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the daemon should now believe and do. Written in one transaction, or not at all."""
+
+    alerts: tuple[KnownAlert, ...] = ()
+    members: tuple[Member, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    cleared_deadlines: tuple[tuple[IncidentId, DeadlineKind], ...] = ()
+    drops: tuple[Drop, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    next_number: int | None = None
+    """The incident number to hand out next, if any was handed out."""

@@ -1,0 +1,153 @@
+"""Who is told next, and when: pages by level, the next channel when one fails, the notice at the end.
+
+Every function takes and gives back the incident, so that calls chain; the draft collects the effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ingestd.core.draft import Draft
+from ingestd.core.effects import DeadlineKind, DropReason, PageReason
+from ingestd.core.incident import Escalation, Incident
+from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
+from ingestd.core.policy import Policy
+
+
+def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
+    """Begin an escalation from its first step with a copy of the policy.
+
+    Whoever was told before stays listed and hears of the end, except after a resolve: then they have heard of it.
+    """
+    plan = policy.escalations.get(policy_name)
+    if plan is None or not plan.steps:
+        draft.note(incident, "escalation", f"nobody is paged: there is no policy “{policy_name}”", reason="no_policy")
+        return incident
+    paged = incident.escalation.paged if incident.escalation and reason is not PageReason.REOPENED else ()
+    escalation = Escalation(plan.name, policy.ruleset.version, plan.steps, plan.loop_count, paged=paged)
+    return _page_step(draft, replace(incident, escalation=escalation), policy, reason)
+
+
+def stop(draft: Draft, incident: Incident, reason: DropReason) -> Incident:
+    """No further page: what is queued is dropped, what was due is forgotten."""
+    draft.drop(incident.id, (EffectKind.PAGE,), reason)
+    draft.clear_deadlines(incident.id, DeadlineKind.ESCALATE)
+    return incident
+
+
+def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+    """The wait of a step is over: page the next step, run the steps again, or say that nobody is left."""
+    escalation = incident.escalation
+    if escalation is None or incident.state is not IncidentState.TRIGGERED or escalation.is_exhausted:
+        return incident
+    if incident.clearing_since is not None:
+        draft.note(incident, "escalation", "next page held: all alerts have cleared", reason="held_while_clearing")
+        return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=True)))
+    if escalation.step_index + 1 < len(escalation.steps):
+        moved = replace(escalation, step_index=escalation.step_index + 1)
+    elif escalation.loops_done + 1 < escalation.loop_count:
+        moved = replace(escalation, step_index=0, loops_done=escalation.loops_done + 1)
+    else:
+        text = f"nobody answered: every step of policy “{escalation.policy_name}” has run {escalation.loop_count}×"
+        draft.note(incident, "escalation", text, reason="exhausted", for_ticket=True)
+        return draft.put_incident(replace(incident, escalation=replace(escalation, is_exhausted=True)))
+    return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+
+
+def resume(draft: Draft, incident: Incident) -> Incident:
+    """An alert fired again within the grace: a step that was held goes at once."""
+    escalation = incident.escalation
+    if escalation is None or not escalation.is_held:
+        return incident
+    draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
+    return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=False)))
+
+
+def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+    escalation = incident.escalation
+    assert escalation is not None, "a step is only paged within an escalation"
+    step = escalation.step
+    reached = []
+    for name in step.people:
+        person = policy.people.get(name)
+        channel = next((c for c, _ in person.channels if c in policy.channel_connectors), None) if person else None
+        if channel is None:
+            draft.note(incident, "page", f"{name} cannot be paged: no usable contact", reason="no_usable_contact")
+            continue
+        incident = _page(draft, incident, name, channel, policy, _why(draft, incident, reason))
+        reached.append(name)
+    # With nobody to reach the next level is due at once: a gap must never swallow a page.
+    wait = step.wait_seconds if reached else 0
+    due_at = draft.now + timedelta(seconds=wait)
+    if reached:
+        names = ", ".join(reached)
+        text = f"paging {names} (L{escalation.level}, policy “{escalation.policy_name}”)"
+        draft.note(incident, "page", text, reason=reason)
+    draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
+    return draft.put_incident(incident)
+
+
+def _why(draft: Draft, incident: Incident, reason: PageReason) -> str:
+    if reason is PageReason.NOBODY_ANSWERED and incident.escalation:
+        told = ", ".join(dict.fromkeys(person for person, _ in incident.escalation.paged)) or "nobody"
+        minutes = max(1, round((draft.now - incident.opened_at).total_seconds() / 60))
+        return f"{told} did not answer in {minutes} min"
+    return {
+        PageReason.REOPENED: "it fired again after it was resolved",
+        PageReason.SEVERITY_ROSE: f"severity rose to {incident.severity}",
+        PageReason.NOBODY_REACHABLE: "nobody on the level before could be reached",
+    }.get(reason, "")
+
+
+def _page(
+    draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy, reason: str
+) -> Incident:
+    escalation = incident.escalation
+    assert escalation is not None, "a page belongs to an escalation"
+    connector = policy.channel_connectors[channel]
+    return draft.add_effect(
+        incident, connector, EffectKind.PAGE, person=name, channel=channel, level=escalation.level, reason=reason
+    )
+
+
+def fail_over(draft: Draft, incident: Incident, name: PersonName, failed: Channel, policy: Policy) -> Incident:
+    """A channel does not reach the person: page by the next one at once; with none left, the next level is due now."""
+    escalation = incident.escalation
+    if escalation is None or incident.state is not IncidentState.TRIGGERED:
+        return incident
+    person = policy.people.get(name)
+    usable = [c for c, _ in person.channels if c in policy.channel_connectors] if person else []
+    following = usable[usable.index(failed) + 1 :] if failed in usable else []
+    if following:
+        draft.note(incident, "page", f"{failed} does not reach {name}: trying {following[0]}", reason="channel_failed")
+        return _page(draft, incident, name, following[0], policy, f"{failed} did not get through")
+    draft.note(incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True)
+    told = {person for person, _ in escalation.paged}
+    if not told.intersection(escalation.step.people) and not escalation.is_exhausted:
+        draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
+    return draft.put_incident(incident)
+
+
+def told(draft: Draft, incident: Incident, name: PersonName, channel: Channel) -> Incident:
+    """The person was told over this channel; they will hear of the end."""
+    escalation = incident.escalation
+    if escalation is None or (name, channel) in escalation.paged:
+        return incident
+    return draft.put_incident(
+        replace(incident, escalation=replace(escalation, paged=(*escalation.paged, (name, channel))))
+    )
+
+
+def tell_the_end(draft: Draft, incident: Incident, policy: Policy) -> Incident:
+    """Tell everybody who was paged, once each, on the channel that first reached them."""
+    if incident.escalation is None:
+        return incident
+    first: dict[PersonName, Channel] = {}
+    for name, channel in incident.escalation.paged:
+        first.setdefault(name, channel)
+    for name, channel in first.items():
+        connector = policy.channel_connectors.get(channel)
+        if connector is not None:
+            incident = draft.add_effect(incident, connector, EffectKind.NOTICE, person=name, channel=channel)
+    return incident

@@ -1,0 +1,130 @@
+"""What is remembered: the alert as last seen, its membership in an incident, and the incident itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from ingestd.core.names import AlertKey, Channel, IncidentId, IncidentState, Level, PersonName, Severity
+from ingestd.core.policy import Step
+
+
+class AlertState(StrEnum):
+    """Where an alert stands. ``vanished``: the sender lost sight of it, which is no recovery."""
+
+    FIRING = "firing"
+    CLEARED = "cleared"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAlert:
+    """An alert as it was last seen, by key. One row for ever (until pruned), whatever the number of episodes."""
+
+    key: AlertKey
+    state: AlertState
+    incident_id: IncidentId
+    first_seen_at: datetime
+    last_seen_at: datetime
+    starts_at: datetime | None
+    ended_at: datetime | None
+    """When the sender says that it ended; the instant of receipt if it did not say."""
+    cleared_seen_at: datetime | None
+    """When the resolve was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert's part in one incident: what people read. Kept with the incident after the alert has moved on."""
+
+    incident_id: IncidentId
+    key: AlertKey
+    state: AlertState
+    source: str
+    name: str
+    summary: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    links: Mapping[str, str]
+    value: str
+    joined_at: datetime
+    cleared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A running escalation: a copy of the policy as it was when it began, and how far it has come."""
+
+    policy_name: str
+    ruleset_version: str
+    steps: tuple[Step, ...]
+    loop_count: int
+    step_index: int = 0
+    loops_done: int = 0
+    is_held: bool = False
+    """A step came due while all alerts had cleared; it goes at once if one fires again."""
+    is_exhausted: bool = False
+    """Every step ran as often as the policy says and nobody answered."""
+    paged: tuple[tuple[PersonName, Channel], ...] = ()
+    """Who was told, and how; each once, in order."""
+
+    @property
+    def level(self) -> int:
+        """1 for the first step: L1, L2, ..."""
+        return self.step_index + 1
+
+    @property
+    def step(self) -> Step:
+        """The step that was paged last."""
+        return self.steps[self.step_index]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An ongoing situation that somebody should know of."""
+
+    id: IncidentId
+    number: int
+    state: IncidentState
+    severity: Severity
+    impact: Level
+    urgency: Level
+    category: str
+    team: str
+    rule: str
+    title: str
+    summary: str
+    runbook: str
+    dedup_key: str
+    correlate_key: str
+    correlate_within_seconds: int
+    reopen_within_seconds: int
+    opened_at: datetime
+    last_alert_at: datetime
+    """When an alert last fired or joined; correlation counts from here."""
+    firing_count: int = 0
+    """Alerts that have not cleared; vanished ones count."""
+    alert_count: int = 0
+    clearing_since: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    """Who resolved it by hand; empty when its alerts cleared."""
+    closed_at: datetime | None = None
+    reopen_count: int = 0
+    ticket_connector: str = ""
+    ticket_options: Mapping[str, Any] = field(default_factory=dict)
+    is_comment_waiting: bool = False
+    """A comment is queued that has not been worded yet: further news rides with it."""
+    escalation: Escalation | None = None
+    effect_counts: Mapping[str, int] = field(default_factory=dict)
+    """How many effects of each ``connector/kind`` there have been: the n of their keys."""
+
+    @property
+    def is_reopenable(self) -> bool:
+        """Whether a re-fire belongs here although it was resolved."""
+        return self.state is IncidentState.RESOLVED

@@ -1,0 +1,224 @@
+"""What follows when a delivery attempt ends: done, later, unknown, refused. Pure; the dispatcher acts on the answer.
+
+An unknown outcome of something that must not happen twice (a ticket, a comment) is looked up by its marker until the
+service's index must have caught up; only then is it sent again. A page is looked up once and then sent again: twice is better
+than never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ingestd.core import backoff, escalation
+from ingestd.core.draft import Draft, Snapshot
+from ingestd.core.effects import Decision
+from ingestd.core.incident import Incident
+from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, IncidentState, PersonName
+from ingestd.core.policy import Policy
+
+PAGE_FAILURES_BEFORE_FAIL_OVER = 2
+"""A page that could not be handed over this often goes out by the person's next channel as well."""
+
+NOT_TWICE = frozenset({EffectKind.TICKET_OPEN, EffectKind.TICKET_COMMENT})
+"""Effects that are not idempotent: after an unknown outcome they are looked for before they are sent again."""
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. ``uncertain``: it may have taken effect and is being looked for."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    UNCERTAIN = "uncertain"
+    DONE = "done"
+    DROPPED = "dropped"
+    PARKED = "parked"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will be done."""
+        return self in {DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.PARKED}
+
+
+class OutcomeKind(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    NOT_FOUND = "not_found"
+    TRY_LATER = "try_later"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    GONE = "gone"
+    CREDENTIALS_REJECTED = "credentials_rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one attempt. ``detail`` is stored and shown, so it holds no secret."""
+
+    kind: OutcomeKind
+    detail: str = ""
+    after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An outbox row."""
+
+    key: EffectKey
+    incident_id: IncidentId
+    connector: str
+    kind: EffectKind
+    lane: str
+    state: DeliveryState
+    due_at: datetime
+    created_at: datetime
+    person: PersonName | None = None
+    channel: Channel | None = None
+    level: int = 0
+    reason: str = ""
+    fence: int = 0
+    leased_at: datetime | None = None
+    lease_until: datetime | None = None
+    attempt_count: int = 0
+    failed_count: int = 0
+    looked_count: int = 0
+    unknown_since: datetime | None = None
+    """When the request whose outcome is unknown was sent last."""
+    is_failed_over: bool = False
+    noted_up_to: int | None = None
+    """For comments: the last timeline line that the text holds; fixed at the first attempt so that a repeat is equal."""
+    detail: str = ""
+    receipt_id: str = ""
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The delivery as it now is, and what else follows."""
+
+    delivery: Delivery
+    decision: Decision
+
+
+def settle(
+    delivery: Delivery,
+    outcome: Outcome,
+    incident: Incident,
+    policy: Policy,
+    now: datetime,
+    *,
+    chance: float,
+    lookup_window_seconds: float,
+) -> Settlement:
+    """What the end of an attempt means. ``chance`` (0 to 1) spreads retries; the window is the connector's index lag."""
+    draft = Draft(Snapshot(incidents={incident.id: incident}), now)
+    after = _next_state(delivery, outcome, now, chance, lookup_window_seconds)
+    if delivery.kind is EffectKind.PAGE:
+        after = _follow_page(draft, after, outcome, incident, policy)
+    elif delivery.kind.is_ticket:
+        _follow_ticket(draft, after, outcome, incident, policy)
+    return Settlement(after, draft.finish())
+
+
+def _next_state(
+    delivery: Delivery, outcome: Outcome, now: datetime, chance: float, lookup_window_seconds: float
+) -> Delivery:
+    free = replace(delivery, lease_until=None, leased_at=None, detail=outcome.detail)
+    if outcome.kind is OutcomeKind.DONE:
+        return replace(free, state=DeliveryState.DONE, settled_at=now)
+    if outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE}:
+        return replace(free, state=DeliveryState.PARKED, settled_at=now)
+    if outcome.kind is OutcomeKind.UNKNOWN:
+        free = replace(free, unknown_since=now, looked_count=0, failed_count=delivery.failed_count + 1)
+        if delivery.kind in NOT_TWICE or delivery.kind is EffectKind.PAGE:
+            wait = backoff.lookup_delay_seconds(0)
+            return replace(free, state=DeliveryState.UNCERTAIN, due_at=now + timedelta(seconds=wait))
+        return _later(free, now, chance, outcome)
+    if outcome.kind is OutcomeKind.NOT_FOUND:
+        return _look_again_or_send(free, now, lookup_window_seconds)
+    was_looking = delivery.unknown_since is not None
+    free = replace(free, failed_count=delivery.failed_count + 1)
+    return replace(_later(free, now, chance, outcome), state=DeliveryState.UNCERTAIN if was_looking else DeliveryState.WAITING)
+
+
+def _later(delivery: Delivery, now: datetime, chance: float, outcome: Outcome) -> Delivery:
+    wait = backoff.retry_delay_seconds(delivery.kind, delivery.failed_count, chance, outcome.after_seconds)
+    return replace(delivery, state=DeliveryState.WAITING, due_at=now + timedelta(seconds=wait))
+
+
+def _look_again_or_send(delivery: Delivery, now: datetime, window_seconds: float) -> Delivery:
+    assert delivery.unknown_since is not None, "only an unknown outcome is looked up"
+    is_page = delivery.kind is EffectKind.PAGE
+    if is_page or now - delivery.unknown_since >= timedelta(seconds=window_seconds):
+        return replace(delivery, state=DeliveryState.WAITING, unknown_since=None, looked_count=0, due_at=now)
+    looked = delivery.looked_count + 1
+    last_look_at = delivery.unknown_since + timedelta(seconds=window_seconds)
+    due_at = min(now + timedelta(seconds=backoff.lookup_delay_seconds(looked)), last_look_at)
+    return replace(delivery, state=DeliveryState.UNCERTAIN, looked_count=looked, due_at=due_at)
+
+
+def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, policy: Policy) -> Delivery:
+    assert after.person is not None, "a page has a receiver"
+    assert after.channel is not None, "a page has a channel"
+    where = f"{after.person} by {after.channel}"
+    if outcome.kind is OutcomeKind.DONE:
+        draft.note(incident, "page", f"paged {where}", reason="handed_over")
+        incident = escalation.told(draft, incident, after.person, after.channel)
+        if incident.state is IncidentState.RESOLVED and _was_first_told_now(incident, after):
+            # It was on its way out while the incident was resolved: whoever got the page must get the end of it too.
+            connector = policy.channel_connectors.get(after.channel)
+            if connector is not None:
+                draft.add_effect(
+                    incident, connector, EffectKind.NOTICE, person=after.person, channel=after.channel
+                )
+        return after
+    fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
+    is_slow = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
+    if after.is_failed_over or not (fails_for_good or is_slow):
+        return after
+    draft.note(incident, "page", f"could not page {where}: {outcome.detail}", reason=outcome.kind)
+    escalation.fail_over(draft, incident, after.person, after.channel, policy)
+    return replace(after, is_failed_over=True)
+
+
+def _was_first_told_now(incident: Incident, after: Delivery) -> bool:
+    told = [channel for person, channel in incident.escalation.paged if person == after.person] if incident.escalation else []
+    return told == [after.channel]
+
+
+def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, policy: Policy) -> None:
+    if outcome.kind is OutcomeKind.DONE:
+        if after.kind is EffectKind.TICKET_OPEN:
+            draft.note(incident, "ticket", f"ticket {outcome.detail}", reason="opened")
+        return
+    if outcome.kind is OutcomeKind.UNKNOWN and after.state is DeliveryState.UNCERTAIN:
+        text = f"{after.connector}: not certain whether “{after.kind}” happened ({outcome.detail}); looking it up"
+        draft.note(incident, "ticket", text, reason="uncertain")
+    elif outcome.kind is OutcomeKind.GONE and incident.state.is_open and after.kind is not EffectKind.TICKET_OPEN:
+        draft.note(incident, "ticket", f"{after.connector}: the ticket is gone; opening another", reason="gone")
+        draft.add_effect(incident, after.connector, EffectKind.TICKET_OPEN)
+    elif outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE}:
+        text = f"{after.connector} refused “{after.kind}”: {outcome.detail}"
+        draft.note(incident, "ticket", text, reason="refused")
+    elif outcome.kind is OutcomeKind.CREDENTIALS_REJECTED and after.failed_count == 1:
+        text = f"{after.connector} rejects our credentials; “{after.kind}” waits until an admin mends them"
+        draft.note(incident, "ticket", text, reason="credentials_rejected")
+
+
+def settle_receipt(delivery: Delivery, status: str, detail: str, incident: Incident, policy: Policy, now: datetime) -> Settlement:
+    """A later word of the service on a page that it had accepted: ``delivered`` or ``failed``."""
+    draft = Draft(Snapshot(incidents={incident.id: incident}), now)
+    after = replace(delivery, detail=detail or status)
+    if delivery.kind is EffectKind.PAGE and delivery.person and delivery.channel:
+        where = f"{delivery.person} by {delivery.channel}"
+        if status == "delivered":
+            draft.note(incident, "page", f"delivered to {where}", reason="delivered")
+        elif status == "failed" and not delivery.is_failed_over:
+            draft.note(incident, "page", f"not delivered to {where}: {detail}", reason="undelivered")
+            escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy)
+            after = replace(after, is_failed_over=True)
+    return Settlement(after, draft.finish())
+
+
