@@ -49,17 +49,19 @@ class ParsedEnvelope:
     """What a source reader made of a raw body: its alerts in order, and what it could not see.
 
     ``truncated_count`` is how many alerts the sender says it left out (never delivered: their state is unknown).
-    ``cut_count`` is how many texts were cut to a limit.
+    ``cut_count`` is how many texts were cut to a limit. ``refused`` tells of each alert that could not be read while its
+    neighbours could: they are processed, the envelope is listed for what it lost.
     """
 
     alerts: tuple[Alert, ...]
     truncated_count: int = 0
     cut_count: int = 0
+    refused: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Why a body cannot be read as alerts: the envelope goes to quarantine with this.
+    """Why a body, or one alert of it, cannot be read. If nothing could be read the envelope goes to quarantine with this.
 
     ``reason`` is one of the words in ``QuarantineReason``; ``detail`` tells a person what to look at.
     """

@@ -1,0 +1,178 @@
+"""Reads JSON from strangers: bounded in time, memory and depth, and never in two ways.
+
+What Python's reader would let pass, or fail on in its own words (measured on CPython 3.11): ``NaN`` and ``Infinity`` are accepted, of two equal
+keys the last one wins (a resolve can be smuggled past another reader), 100,000 brackets raise ``RecursionError``, 5,000 digits raise ``ValueError``,
+the escape of a lone surrogate breaks whoever encodes it later, 2 MiB of ``{},`` become 60 MiB of objects.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Final, NoReturn
+
+from ingestd.core.alert import Unreadable
+from ingestd.core.safe_text import storable
+from ingestd.core.sources.limits import ReadLimits
+from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
+
+_NUMBER_CHARS_MAX: Final = 40
+"""A 128-bit integer has 39 digits, a float of Go or JavaScript at most 25 characters."""
+
+_STRUCTURE: Final = b",:[{"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_UNSTORABLE_HINTS: Final = (b"\\u0000", b"\\ud", b"\\uD", b"\0")
+"""Without one of these in the body no string in it can hold a NUL or a surrogate."""
+
+
+def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadable:
+    """The JSON object in the body, or why there is none. Never raises, whatever the bytes.
+
+    Guarantees: keys are unique in each object; every string is storable; numbers are finite and short; nesting is within ``limits.depth_max``.
+    Bytes that are not UTF-8 become U+FFFD, a byte order mark is skipped, and raw control characters inside strings are tolerated: none of
+    them makes the meaning doubtful, and an alert should not be lost over it.
+    """
+    if not body.strip():
+        return unreadable(
+            QuarantineReason.NOT_JSON, "the body is empty; a JSON object with a list `alerts` was expected"
+        )
+    values_count = len(body) - len(body.translate(None, _STRUCTURE))
+    if values_count > limits.json_values_count_max:
+        return unreadable(
+            QuarantineReason.TOO_MANY_VALUES,
+            f"the body has about {values_count} JSON values, more than {limits.json_values_count_max}; "
+            "let the sender put fewer alerts into one request (Alertmanager: `max_alerts`, Grafana: Max Alerts)",
+        )
+    text = body.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace")
+    try:
+        value = _DECODER.decode(text)
+        if _is_deeper_than(value, limits.depth_max):
+            return _too_deep(limits)
+        if any(hint in body for hint in _UNSTORABLE_HINTS):
+            value = _storable_value(value)
+    except _Refused as refused:
+        return refused.why
+    except json.JSONDecodeError as problem:
+        return _not_json(text, problem)
+    except RecursionError:
+        return _too_deep(limits)
+    if not isinstance(value, dict):
+        return unreadable(
+            QuarantineReason.NOT_AN_OBJECT,
+            f"the body is {quoted(value)}, not a JSON object with a list `alerts`; point the sender's webhook (not its API client) here",
+        )
+    return value
+
+
+class _Refused(Exception):
+    """Carries the reason out of the JSON reader's callbacks."""
+
+    def __init__(self, why: Unreadable) -> None:
+        super().__init__(why.reason)
+        self.why = why
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _Refused(_duplicate(name))
+            seen.add(name)
+    return result
+
+
+def _duplicate(name: str) -> Unreadable:
+    return unreadable(
+        QuarantineReason.DUPLICATE_KEY,
+        f"one object has the key {quoted(name)} twice, so it can be read in two ways; mend the template that makes the body",
+    )
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise _Refused(
+        unreadable(
+            QuarantineReason.NOT_A_NUMBER,
+            f"the body has the number {word}, which JSON does not know; send null or a string",
+        )
+    )
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _NUMBER_CHARS_MAX:
+        raise _Refused(_number_too_long(digits))
+    return int(digits)
+
+
+def _real(digits: str) -> float:
+    if len(digits) > _NUMBER_CHARS_MAX:
+        raise _Refused(_number_too_long(digits))
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _Refused(
+            unreadable(
+                QuarantineReason.NOT_A_NUMBER,
+                f"the number {digits} is beyond what a float can hold; send it as a string",
+            )
+        )
+    return number
+
+
+def _number_too_long(digits: str) -> Unreadable:
+    return unreadable(
+        QuarantineReason.NUMBER_TOO_LONG,
+        f"a number has {len(digits)} characters, more than {_NUMBER_CHARS_MAX}; send it as a string",
+    )
+
+
+def _too_deep(limits: ReadLimits) -> Unreadable:
+    return unreadable(
+        QuarantineReason.TOO_DEEP,
+        f"lists and objects are nested more than {limits.depth_max} deep; the webhooks of Alertmanager and Grafana need 4",
+    )
+
+
+def _not_json(text: str, problem: json.JSONDecodeError) -> Unreadable:
+    guess = ""
+    if problem.pos == len(text):
+        guess = "; it looks as if it was cut off"
+    elif text.lstrip().startswith("<"):
+        guess = "; it looks like HTML or XML"
+    return unreadable(
+        QuarantineReason.NOT_JSON,
+        f"line {problem.lineno} column {problem.colno}: {problem.msg.rstrip(': ')}{guess}; send the webhook's own JSON body",
+    )
+
+
+def _is_deeper_than(value: object, depth_max: int) -> bool:
+    """Whether lists and objects are nested deeper, found level by level so that no depth can exhaust the stack."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > depth_max:
+            return True
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return False
+
+
+def _storable_value(value: object) -> object:
+    match value:
+        case str():
+            return storable(value)
+        case list():
+            return [_storable_value(inner) for inner in value]
+        case dict():
+            return _unique([(storable(name), _storable_value(inner)) for name, inner in value.items()])
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, parse_float=_real, strict=False
+)

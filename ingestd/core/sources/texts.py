@@ -1,0 +1,103 @@
+"""Reads labels, annotations, links and values: text with bounds, each cut counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from ingestd.core.safe_text import cut, one_line
+from ingestd.core.sources.limits import ReadLimits
+
+_LINK_CHARS_MAX: Final = 4096
+_NEVER_IN_A_URL: Final = frozenset(' "<>\\^`{|}')
+_VALUES_SHOWN_MAX: Final = 16
+_LABELS_KEPT_FIRST: Final = ("alertname", "severity", "rulename", "grafana_folder")
+_ANNOTATIONS_KEPT_FIRST: Final = ("summary", "description", "runbook_url", "grafana_state_reason")
+
+
+def text_map(value: Mapping[str, object]) -> dict[str, str]:
+    """Every name with its value as text, in the sender's order, without the empty ones (as Alertmanager does).
+
+    ``null`` is empty; numbers, booleans, lists and objects are written as JSON, since a careless template must not cost the alert.
+    """
+    texts = {}
+    for name, inner in value.items():
+        text = inner if isinstance(inner, str) else _as_text(inner)
+        if text and name:
+            texts[name] = text
+    return texts
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read_link(value: object) -> str:
+    """The URL if it is one that a person may follow (http or https, no white space or controls, not too long), else empty.
+
+    A URL is never cut: half a link leads nowhere.
+    """
+    if not isinstance(value, str) or len(value) > _LINK_CHARS_MAX or not value.isprintable():
+        return ""
+    scheme, separator, rest = value.partition("://")
+    if scheme.lower() not in {"http", "https"} or not separator or rest[:1] in {"", "/", "?", "#"}:
+        return ""
+    return "" if _NEVER_IN_A_URL.intersection(value) else value
+
+
+@dataclass(slots=True)
+class TextLimiter:
+    """Cuts what the alerts of one body say to the limits, and counts how many texts it cut or left out."""
+
+    limits: ReadLimits
+    cut_count: int = 0
+
+    def labels(self, full: dict[str, str]) -> dict[str, str]:
+        """The labels within the limits. If there are too many, those that rules need most stay, then in order of their names."""
+        return self._limited(full, self.limits.labels_count_max, self.limits.label_value_chars_max, _LABELS_KEPT_FIRST)
+
+    def annotations(self, full: dict[str, str]) -> dict[str, str]:
+        """The annotations within the limits. If there are too many, those that people need most stay, then in order of their names."""
+        return self._limited(
+            full, self.limits.annotations_count_max, self.limits.annotation_chars_max, _ANNOTATIONS_KEPT_FIRST
+        )
+
+    def line(self, text: str) -> str:
+        """The text as one line within the limit of a label value."""
+        return self._cut(one_line(text, self.limits.label_value_chars_max + 1), self.limits.label_value_chars_max)
+
+    def measured(self, values: object, fallback: object) -> str:
+        """What was measured, in one line: ``B=44.23 C=1`` from Grafana's ``values``, or its ``valueString``, or empty."""
+        if isinstance(values, dict) and values:
+            shown = " ".join(f"{name}={_as_text(number)}" for name, number in islice(values.items(), _VALUES_SHOWN_MAX))
+            self.cut_count += len(values) > _VALUES_SHOWN_MAX
+            return self.line(shown)
+        return self.line(fallback) if isinstance(fallback, str) else ""
+
+    def _limited(
+        self, full: dict[str, str], count_max: int, chars_max: int, kept_first: tuple[str, ...]
+    ) -> dict[str, str]:
+        name_chars_max = self.limits.label_name_chars_max
+        if len(full) <= count_max and all(
+            len(name) <= name_chars_max and len(text) <= chars_max for name, text in full.items()
+        ):
+            return full
+        names = sorted(full, key=lambda name: (name not in kept_first, name)) if len(full) > count_max else list(full)
+        self.cut_count += len(names) - len(names[:count_max])
+        limited: dict[str, str] = {}
+        for name in names[:count_max]:
+            short = self._cut(name, name_chars_max)
+            if short not in limited:
+                limited[short] = self._cut(full[name], chars_max)
+        return limited
+
+    def _cut(self, text: str, chars_max: int) -> str:
+        if len(text) <= chars_max:
+            return text
+        self.cut_count += 1
+        return cut(text, chars_max)
