@@ -60,7 +60,7 @@ def docstring_faults(module) -> Iterator[str]:
         text = ast.get_docstring(node) or ""
         if not text:
             yield f"{module.path}:{node.lineno}: {name} has no docstring"
-        elif not _words(text) - _words(name):
+        elif not _words(text) - _words(node.name):
             yield f"{module.path}:{node.lineno}: the docstring of {name} repeats its name: {text!r}"
 
 

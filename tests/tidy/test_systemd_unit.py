@@ -52,6 +52,35 @@ def test_a_death_or_a_stall_is_mended_and_a_bad_file_is_not_retried(service):
     assert service["UMask"] == "0077"
 
 
+# What MemoryDenyWriteExecute=yes forbids, asked of the kernel directly (PR_SET_MDWE, Linux 6.3), and then the whole daemon
+# loaded, with every compiled library that it uses.
+_WITHOUT_WRITABLE_CODE = """
+import ctypes, importlib, mmap, pkgutil, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:
+    sys.exit("no PR_SET_MDWE")
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+except PermissionError:
+    pass
+else:
+    sys.exit("not in force")
+import ingestd, psycopg, uvloop
+for module in pkgutil.walk_packages(ingestd.__path__, "ingestd."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+import re2
+assert re2.fullmatch("(a+)+", "aaaa")
+print("loaded")
+"""
+
+
+def test_the_daemon_loads_without_writable_code():
+    ran = subprocess.run([sys.executable, "-c", _WITHOUT_WRITABLE_CODE], capture_output=True, text=True, check=False)
+    if "no PR_SET_MDWE" in ran.stderr:
+        pytest.skip("this kernel is older than 6.3")
+    assert ran.stdout == "loaded\n", ran.stderr
+
+
 def test_the_commented_secrets_are_understood_too(root, require, tmp_path):
     analyze = require("systemd-analyze")
     text = (root / UNIT).read_text(encoding="utf-8").replace("/opt/ingestd/bin/ingestd", sys.executable)
