@@ -14,16 +14,18 @@ same code from one minor version to the next.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import heapq
 import itertools
 import threading
 from asyncio import _get_running_loop, _set_running_loop
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable
 from contextvars import Context
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, NoReturn, TypeAlias, TypeVar, TypeVarTuple
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
+
+from ingestd.testing.numbered import Awaited, NumberedFuture, NumberedTask, NumberedTimer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -35,11 +37,6 @@ TURNS_WITHOUT_TIME = 1_000_000
 """How many turns the loop may take at one instant before ``Livelock``."""
 
 _CLOCK_RESOLUTION_SECONDS = 1e-6
-
-_REFUSALS_OF_THE_END = 100  # how often a coroutine may answer its GeneratorExit with another bare yield
-
-
-_Coroutine: TypeAlias = Generator[Any, None, T] | Coroutine[Any, Any, T]
 
 
 class Deadlock(RuntimeError):
@@ -66,46 +63,6 @@ class VirtualTime:
     """How much time has passed, in seconds since the start of the simulation. Outlives the loops that share it."""
 
     seconds: float = 0.0
-
-
-class _VirtualTask(asyncio.Task[T]):
-    """A task whose place in a set does not depend on its address."""
-
-    def __init__(
-        self,
-        coro: _Coroutine[T],
-        *,
-        number: int,
-        loop: asyncio.AbstractEventLoop,
-        name: str,
-        context: Context | None,
-    ) -> None:
-        self._number = number  # before super(), which already puts the task into a WeakSet
-        super().__init__(coro, loop=loop, name=name, context=context)
-
-    def __hash__(self) -> int:
-        return self._number
-
-    def abandon(self) -> None:
-        """Unwind the suspended coroutine without the loop, whatever its clean-up raises or tries to await."""
-        self._log_destroy_pending = False  # asyncio's "Task was destroyed but it is pending!"
-        coro = self.get_coro()
-        for _ in range(_REFUSALS_OF_THE_END):
-            with contextlib.suppress(Exception, SystemExit, asyncio.CancelledError, GeneratorExit):
-                coro.close()
-            if getattr(coro, "cr_frame", None) is None:
-                return
-
-
-class _VirtualFuture(asyncio.Future[T]):
-    """A future whose place in a set does not depend on its address."""
-
-    def __init__(self, *, number: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._number = number
-        super().__init__(loop=loop)
-
-    def __hash__(self) -> int:
-        return self._number
 
 
 class _Jump:
@@ -155,7 +112,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._selector = _Jump(self)
         self._numbers = itertools.count(1)
         self._task_names = itertools.count(1)
-        self._tasks: dict[_VirtualTask[Any], None] = {}
+        self._tasks: dict[NumberedTask[Any], None] = {}
         self._died_at: str | None = None
 
     def time(self) -> float:
@@ -167,17 +124,15 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         """A future that hashes by its number. In a dead loop: ``SimulatedCrash``."""
         self.require_alive()
-        return _VirtualFuture(number=next(self._numbers), loop=self)
+        return NumberedFuture(number=next(self._numbers), loop=self)
 
-    def create_task(
-        self, coro: _Coroutine[T], *, name: object = None, context: Context | None = None
-    ) -> asyncio.Task[T]:
+    def create_task(self, coro: Awaited[T], *, name: object = None, context: Context | None = None) -> asyncio.Task[T]:
         """A task named ``Task-N`` unless told otherwise; N counts from 1 in each loop, not in each process."""
         if self._died_at is not None:
             coro.close()
             raise SimulatedCrash(self._died_at)
         chosen = f"Task-{next(self._task_names)}" if name is None else str(name)
-        task = _VirtualTask(coro, number=next(self._numbers), loop=self, name=chosen, context=context)
+        task = NumberedTask(coro, number=next(self._numbers), loop=self, name=chosen, context=context)
         self._tasks[task] = None
         task.add_done_callback(self._forget)
         return task
@@ -197,10 +152,12 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Call ``callback`` at that virtual time. A dead loop forgets it."""
+        """Call ``callback`` at that virtual time, after what was set earlier for the same instant. A dead loop forgets it."""
         if self._died_at is not None:
             return self._stillborn()
-        return super().call_at(when, callback, *args, context=context)
+        timer = NumberedTimer(when, callback, args, self, context, number=next(self._numbers))
+        heapq.heappush(self._scheduled, timer)
+        return timer
 
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -312,7 +269,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         lines = [f"  {task.get_name()}: {_where(task.get_coro())}" for task in self.pending_tasks()]
         return "\n".join([f"pending tasks: {len(lines)}", *lines])
 
-    def _forget(self, task: _VirtualTask[Any]) -> None:
+    def _forget(self, task: NumberedTask[Any]) -> None:
         self._tasks.pop(task, None)
 
     def _stillborn(self) -> asyncio.TimerHandle:
