@@ -36,6 +36,8 @@ class Sighting:
 
     alert: Alert
     label: Classification | None = None
+    truncated_count: int = 0
+    """How many alerts the sender left out of the message that this one came in."""
 
 
 class AnswerAction(StrEnum):
@@ -57,22 +59,22 @@ class Answer:
     text: str = ""
 
 
-def needs_classification(alert: Alert, known: KnownAlert | None, incident: Incident | None, now: datetime, policy: Policy) -> bool:
+def needs_classification(
+    alert: Alert, known: KnownAlert | None, incident: Incident | None, now: datetime, policy: Policy
+) -> bool:
     """Whether the rules must be asked before the snapshot can be complete: only for an alert that is news and fires."""
     return _judge(alert, known, incident, now, policy).verdict is Verdict.NEW
 
 
-def decide_alerts(
-    sightings: Iterable[Sighting], snapshot: Snapshot, policy: Policy, now: datetime, *, truncated_count: int = 0
-) -> Decision:
-    """What follows from alerts that arrived together, in order. ``truncated_count``: alerts that the sender left out."""
+def decide_alerts(sightings: Iterable[Sighting], snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
+    """What follows from alerts, in the order in which they arrived. Gives exactly one finding per alert, in that order."""
     draft = Draft(snapshot, now)
-    touched: dict[IncidentId, None] = {}
+    touched: dict[IncidentId, int] = {}
     for sighting in sightings:
         news = _decide_one(draft, sighting, policy)
         if news is not None:
-            touched[news] = None
-    for incident_id in touched:
+            touched[news] = max(touched.get(news, 0), sighting.truncated_count)
+    for incident_id, truncated_count in touched.items():
         incident = draft.incident(incident_id)
         assert incident is not None, "an incident that was touched is in the draft"
         if truncated_count:
@@ -84,7 +86,9 @@ def decide_alerts(
     return draft.finish()
 
 
-def _judge(alert: Alert, known: KnownAlert | None, incident: Incident | None, now: datetime, policy: Policy) -> dedup.Judgement:
+def _judge(
+    alert: Alert, known: KnownAlert | None, incident: Incident | None, now: datetime, policy: Policy
+) -> dedup.Judgement:
     return dedup.judge(
         alert,
         known,
@@ -276,4 +280,3 @@ def decide_answer(answer: Answer, incident: Incident, policy: Policy, now: datet
         draft.note(incident, "note", answer.text, reason=answer.via, actor=answer.by, for_ticket=True)
         lifecycle.comment_ticket(draft, incident, policy)
     return draft.finish()
-

@@ -73,6 +73,7 @@ class DropReason(StrEnum):
     TOO_OLD = "too_old"
     REFIRED = "refired"
     NOTHING_TO_TELL = "nothing_to_tell"
+    NO_TICKET = "no_ticket"
     BY_HAND = "by_hand"
 
 

@@ -89,7 +89,9 @@ def clear(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     """The last alert has cleared: wait for the grace before it counts."""
     grace = policy.timing.resolve_grace_seconds
     incident = draft.put_incident(replace(incident, clearing_since=draft.now))
-    draft.note(incident, "clearing", f"all alerts have cleared; resolved if that holds for {grace} s", reason="all_cleared")
+    draft.note(
+        incident, "clearing", f"all alerts have cleared; resolved if that holds for {grace} s", reason="all_cleared"
+    )
     draft.set_deadline(incident.id, DeadlineKind.RESOLVE, draft.now + timedelta(seconds=grace))
     return incident
 
@@ -109,12 +111,10 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
     incident = escalation.stop(draft, incident, DropReason.RESOLVED)
     draft.clear_deadlines(incident.id, DeadlineKind.RESOLVE)
     incident = draft.put_incident(
-        replace(
-            incident, state=IncidentState.RESOLVED, resolved_at=draft.now, resolved_by=by, clearing_since=None
-        )
+        replace(incident, state=IncidentState.RESOLVED, resolved_at=draft.now, resolved_by=by, clearing_since=None)
     )
     text = f"resolved by {by}" if by else "resolved: all alerts have cleared"
-    draft.note(incident, "resolved", text, reason="by_hand" if by else "all_cleared", actor=by)
+    draft.note(incident, "resolved", text, reason="by_hand" if by else "all_cleared", actor=by, for_ticket=True)
     incident = escalation.tell_the_end(draft, incident, policy)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_RESOLVE)
@@ -139,7 +139,7 @@ def reopen(draft: Draft, incident: Incident, label: Classification, policy: Poli
             reopen_count=incident.reopen_count + 1,
         )
     )
-    draft.note(incident, "reopened", "fired again within the reopen window", reason="reopened")
+    draft.note(incident, "reopened", "fired again within the reopen window", reason="reopened", for_ticket=True)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_REOPEN)
     name = label.policy or (incident.escalation.policy_name if incident.escalation else None)

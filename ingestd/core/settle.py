@@ -118,7 +118,7 @@ def settle(
     if delivery.kind is EffectKind.PAGE:
         after = _follow_page(draft, after, outcome, incident, policy)
     elif delivery.kind.is_ticket:
-        _follow_ticket(draft, after, outcome, incident, policy)
+        _follow_ticket(draft, after, outcome, incident)
     return Settlement(after, draft.finish())
 
 
@@ -140,7 +140,9 @@ def _next_state(
         return _look_again_or_send(free, now, lookup_window_seconds)
     was_looking = delivery.unknown_since is not None
     free = replace(free, failed_count=delivery.failed_count + 1)
-    return replace(_later(free, now, chance, outcome), state=DeliveryState.UNCERTAIN if was_looking else DeliveryState.WAITING)
+    return replace(
+        _later(free, now, chance, outcome), state=DeliveryState.UNCERTAIN if was_looking else DeliveryState.WAITING
+    )
 
 
 def _later(delivery: Delivery, now: datetime, chance: float, outcome: Outcome) -> Delivery:
@@ -170,9 +172,7 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
             # It was on its way out while the incident was resolved: whoever got the page must get the end of it too.
             connector = policy.channel_connectors.get(after.channel)
             if connector is not None:
-                draft.add_effect(
-                    incident, connector, EffectKind.NOTICE, person=after.person, channel=after.channel
-                )
+                draft.add_effect(incident, connector, EffectKind.NOTICE, person=after.person, channel=after.channel)
         return after
     fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
     is_slow = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
@@ -184,11 +184,15 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
 
 
 def _was_first_told_now(incident: Incident, after: Delivery) -> bool:
-    told = [channel for person, channel in incident.escalation.paged if person == after.person] if incident.escalation else []
+    told = (
+        [channel for person, channel in incident.escalation.paged if person == after.person]
+        if incident.escalation
+        else []
+    )
     return told == [after.channel]
 
 
-def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, policy: Policy) -> None:
+def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident) -> None:
     if outcome.kind is OutcomeKind.DONE:
         if after.kind is EffectKind.TICKET_OPEN:
             draft.note(incident, "ticket", f"ticket {outcome.detail}", reason="opened")
@@ -207,7 +211,9 @@ def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: In
         draft.note(incident, "ticket", text, reason="credentials_rejected")
 
 
-def settle_receipt(delivery: Delivery, status: str, detail: str, incident: Incident, policy: Policy, now: datetime) -> Settlement:
+def settle_receipt(
+    delivery: Delivery, status: str, detail: str, incident: Incident, policy: Policy, now: datetime
+) -> Settlement:
     """A later word of the service on a page that it had accepted: ``delivered`` or ``failed``."""
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
     after = replace(delivery, detail=detail or status)
@@ -220,5 +226,3 @@ def settle_receipt(delivery: Delivery, status: str, detail: str, incident: Incid
             escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy)
             after = replace(after, is_failed_over=True)
     return Settlement(after, draft.finish())
-
-

@@ -1,0 +1,48 @@
+"""Is a queued delivery still worth performing? Asked when it is claimed, with the incident as it is then.
+
+Recovery decides again instead of replaying: what was queued an hour ago may be wrong by now.
+"""
+
+from __future__ import annotations
+
+from ingestd.core.effects import DropReason
+from ingestd.core.incident import Incident
+from ingestd.core.names import EffectKind, IncidentState
+from ingestd.core.settle import Delivery
+
+
+def moot(
+    delivery: Delivery, incident: Incident, *, has_ticket: bool, has_news: bool, is_superseded: bool
+) -> DropReason | None:
+    """Why the delivery is not to be performed any more, or None.
+
+    ``has_ticket``: there is a ticket to speak to; ``has_news``: the ticket has not been told everything; ``is_superseded``: a newer
+    delivery of the same kind waits behind it.
+    """
+    if delivery.kind is EffectKind.PAGE:
+        return _moot_page(incident, is_superseded=is_superseded)
+    if delivery.kind is EffectKind.NOTICE:
+        return DropReason.REFIRED if incident.state.is_open else None
+    if delivery.kind is EffectKind.TICKET_OPEN:
+        return DropReason.SUPERSEDED if has_ticket else None
+    if not has_ticket:
+        return DropReason.NO_TICKET
+    if delivery.kind is EffectKind.TICKET_COMMENT and not has_news:
+        return DropReason.NOTHING_TO_TELL
+    if delivery.kind is EffectKind.TICKET_RESOLVE and incident.state.is_open:
+        return DropReason.REFIRED
+    if delivery.kind is EffectKind.TICKET_REOPEN and not incident.state.is_open:
+        return DropReason.RESOLVED
+    if delivery.kind is EffectKind.TICKET_PRIORITY and is_superseded:
+        return DropReason.SUPERSEDED
+    return None
+
+
+def _moot_page(incident: Incident, *, is_superseded: bool) -> DropReason | None:
+    by_state = {
+        IncidentState.ACKNOWLEDGED: DropReason.ACKNOWLEDGED,
+        IncidentState.RESOLVED: DropReason.RESOLVED,
+        IncidentState.CLOSED: DropReason.CLOSED,
+    }
+    reason = by_state.get(incident.state)
+    return DropReason.SUPERSEDED if reason is None and is_superseded else reason

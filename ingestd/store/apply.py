@@ -1,0 +1,63 @@
+"""Writes a decision: all of it in the caller's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, update
+
+from ingestd.core.effects import Decision
+from ingestd.core.settle import Delivery, DeliveryState
+from ingestd.store import dialect
+from ingestd.store import incidents as incident_store
+from ingestd.store.rows import row_of
+from ingestd.store.schema import alerts, deadlines, incidents, members, outbox, timeline
+
+
+def write(connection: Connection, decision: Decision, now: datetime) -> None:
+    """Facts, effects, deadlines and timeline of the decision. An effect whose key exists is left alone."""
+    dialect.upsert(connection, alerts, ["key"], [row_of(alert) for alert in decision.alerts])
+    dialect.upsert(connection, members, ["incident_id", "key"], [row_of(member) for member in decision.members])
+    dialect.upsert(connection, incidents, ["id"], [row_of(incident) for incident in decision.incidents])
+    _drop(connection, decision, now)
+    new = [
+        row_of(
+            Delivery(
+                key=effect.key,
+                incident_id=effect.incident_id,
+                connector=effect.connector,
+                kind=effect.kind,
+                lane=effect.lane,
+                state=DeliveryState.WAITING,
+                due_at=effect.due_at,
+                created_at=now,
+                person=effect.person,
+                channel=effect.channel,
+                level=effect.level,
+                reason=effect.reason,
+            )
+        )
+        for effect in decision.effects
+    ]
+    dialect.insert_new(connection, outbox, "key", new)
+    for incident_id, kind in decision.cleared_deadlines:
+        connection.execute(delete(deadlines).where(deadlines.c.incident_id == incident_id, deadlines.c.kind == kind))
+    dialect.upsert(connection, deadlines, ["incident_id", "kind"], [row_of(due) for due in decision.deadlines])
+    if decision.timeline:
+        connection.execute(insert(timeline), [row_of(entry) for entry in decision.timeline])
+    if decision.next_number is not None:
+        incident_store.set_next_number(connection, decision.next_number)
+
+
+def _drop(connection: Connection, decision: Decision, now: datetime) -> None:
+    """Only what waits is dropped: what is on its way out cannot be called back, and is judged again when it is claimed."""
+    for drop in decision.drops:
+        connection.execute(
+            update(outbox)
+            .where(
+                outbox.c.incident_id == drop.incident_id,
+                outbox.c.kind.in_(drop.kinds),
+                outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]),
+            )
+            .values(state=DeliveryState.DROPPED, detail=drop.reason.value, settled_at=now)
+        )

@@ -1,0 +1,105 @@
+"""Column types that keep Python values exact on both databases: instants, words, and small structures as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from ingestd.core.incident import Escalation
+from ingestd.core.names import Channel, PersonName
+from ingestd.core.policy import Step
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcInstant(TypeDecorator[datetime]):
+    """An aware instant, stored as whole microseconds since 1970 in UTC. Refuses naive values."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To microseconds."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "an instant without a zone means nothing"
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From microseconds."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Word(TypeDecorator[StrEnum]):
+    """A member of an enumeration, stored as its value."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To the plain word."""
+        return None if value is None else str(self.words(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From the plain word."""
+        return None if value is None else self.words(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A structure that is read and written whole, never queried."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To compact JSON."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 (any JSON; SQLAlchemy's signature)
+        """From JSON."""
+        return None if value is None else json.loads(value)
+
+
+class EscalationJson(TypeDecorator[Escalation]):
+    """A running escalation with its copy of the policy."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Escalation | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON."""
+        if value is None:
+            return None
+        plain = {
+            "policy_name": value.policy_name,
+            "ruleset_version": value.ruleset_version,
+            "steps": [[list(step.people), step.wait_seconds] for step in value.steps],
+            "loop_count": value.loop_count,
+            "step_index": value.step_index,
+            "loops_done": value.loops_done,
+            "is_held": value.is_held,
+            "is_exhausted": value.is_exhausted,
+            "paged": [[person, str(channel)] for person, channel in value.paged],
+        }
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Escalation | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        if value is None:
+            return None
+        plain = json.loads(value)
+        plain["steps"] = tuple(
+            Step(tuple(PersonName(name) for name in people), wait) for people, wait in plain["steps"]
+        )
+        plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
+        return Escalation(**plain)

@@ -1,0 +1,122 @@
+"""The only module that knows SQLite from PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+_BUSY_MS = 5_000
+_CHECKPOINT_PAGES = 2_000
+_PG_RETRYABLE_CLASSES = ("40", "08", "55P03", "57P01")
+_DECIDE_LOCK = 0x1A6E57D
+
+
+def engine_for(url: str, *, read_only: bool = False, synchronous: str = "FULL") -> Engine:
+    """An engine whose connections are set up for durability.
+
+    SQLite: WAL, ``synchronous=FULL`` (a commit returns after the WAL is synced to disk), writes begin IMMEDIATE. Releases
+    before 3.51.3 can corrupt a database when two connections write or checkpoint at once (sqlite.org, "WAL-reset bug"), so the
+    caller opens exactly one engine that is not ``read_only``; read-only ones never checkpoint.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, read_only=read_only, synchronous=synchronous)
+    options = "-c default_transaction_read_only=on" if read_only else "-c lock_timeout=5000"
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={"options": options}
+    )
+    if read_only:
+        return engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+def _sqlite_engine(url: URL, *, read_only: bool, synchronous: str) -> Engine:
+    path = url.database or ":memory:"
+
+    def connect() -> sqlite3.Connection:
+        target = f"file:{path}?mode=ro" if read_only else f"file:{path}"
+        return sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+            return
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether the URL names a SQLite file."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def sqlite_path(url: str) -> str:
+    """The file of a SQLite URL."""
+    return make_url(url).database or ":memory:"
+
+
+def upsert(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows; where a row with the same ``keys`` exists, replace its other columns."""
+    if not rows:
+        return
+    module = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = module.insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
+
+
+def insert_new(connection: Connection, table: Table, key: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows; leave rows alone whose ``key`` exists."""
+    if not rows:
+        return
+    module = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(module.insert(table).on_conflict_do_nothing(index_elements=[key]), list(rows))
+
+
+def serialise_decisions(connection: Connection) -> None:
+    """Until this transaction ends, no other daemon decides. SQLite's single writer needs nothing."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DECIDE_LOCK})
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same transaction may succeed if it is run again."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PG_RETRYABLE_CLASSES)
+    words = str(error.orig).lower()
+    return isinstance(error, OperationalError) and ("locked" in words or "busy" in words)
+
+
+def quick_check(connection: Connection) -> str:
+    """``ok``, or what is wrong with the file."""
+    if connection.dialect.name == "sqlite":
+        return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "ok" if connection.execute(text("SELECT 1")).scalar() == 1 else "no answer"
+
+
+def version(connection: Connection) -> str:
+    """The database's own name and version."""
+    if connection.dialect.name == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version}"
+    return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar()}"

@@ -1,0 +1,159 @@
+"""Envelopes: raw bodies as received, and what became of them.
+
+Every delivery is kept, also byte-identical ones: an Alertmanager repeats an unchanged group byte for byte, and the same bytes may
+mean "still firing" or "fired again". What is a repeat is judged per alert, not per body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from ingestd.core.names import EnvelopeId
+from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.schema import inbox
+
+NEW, DONE, QUARANTINED = "new", "done", "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A raw message as received. ``kind`` is how its source is read; ``remote`` is who sent it, as an address."""
+
+    id: EnvelopeId
+    source: str
+    kind: str
+    received_at: datetime
+    remote: str
+    body: bytes
+    state: str = NEW
+    next_alert: int = 0
+    """The alerts before this one have been decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeReport:
+    """What became of an envelope."""
+
+    id: EnvelopeId
+    source: str
+    kind: str
+    received_at: datetime
+    remote: str
+    state: str
+    alert_count: int | None
+    disposition: str | None
+    reason: str | None
+    detail: str | None
+    findings: list[Mapping[str, Any]] | None
+    processed_at: datetime | None
+
+
+def add(connection: Connection, envelopes: Sequence[Envelope]) -> None:
+    """Store envelopes that have just arrived."""
+    connection.execute(insert(inbox), [row_of(envelope) for envelope in envelopes])
+
+
+def oldest_waiting(connection: Connection, limit: int) -> list[Envelope]:
+    """The envelopes that wait longest for a decision."""
+    query = select(*columns_of(inbox, Envelope)).where(inbox.c.state == NEW).order_by(inbox.c.seq).limit(limit)
+    return [value_of(Envelope, row) for row in connection.execute(query)]
+
+
+def has_waiting(connection: Connection) -> bool:
+    """Whether any envelope waits for a decision."""
+    return connection.execute(select(inbox.c.seq).where(inbox.c.state == NEW).limit(1)).first() is not None
+
+
+def waiting_count(connection: Connection) -> int:
+    """How many envelopes wait for a decision."""
+    return connection.execute(select(func.count()).where(inbox.c.state == NEW)).scalar_one()
+
+
+def mark_progress(
+    connection: Connection, envelope_id: EnvelopeId, *, next_alert: int, findings: list[dict[str, Any]]
+) -> None:
+    """A slice of a large envelope has been decided; the rest follows in another transaction."""
+    values = {"next_alert": next_alert, "findings": [*findings_of(connection, envelope_id), *findings]}
+    connection.execute(update(inbox).where(inbox.c.id == envelope_id).values(values))
+
+
+def findings_of(connection: Connection, envelope_id: EnvelopeId) -> list[dict[str, Any]]:
+    """What has been decided so far about an envelope's alerts."""
+    return connection.execute(select(inbox.c.findings).where(inbox.c.id == envelope_id)).scalar() or []
+
+
+def mark_done(
+    connection: Connection,
+    envelope_id: EnvelopeId,
+    *,
+    disposition: str,
+    alert_count: int,
+    findings: list[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """All alerts of the envelope have been decided: this is its one disposition."""
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.id == envelope_id)
+        .values(
+            state=DONE,
+            disposition=disposition,
+            alert_count=alert_count,
+            next_alert=alert_count,
+            findings=findings,
+            processed_at=now,
+            reason=None,
+            detail=None,
+        )
+    )
+
+
+def quarantine(connection: Connection, envelope_id: EnvelopeId, *, reason: str, detail: str, now: datetime) -> None:
+    """The envelope cannot be read as alerts: it is kept, listed, and not tried again until somebody asks for it."""
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.id == envelope_id)
+        .values(state=QUARANTINED, disposition="quarantined", reason=reason, detail=detail, processed_at=now)
+    )
+
+
+def retry(connection: Connection, envelope_id: EnvelopeId) -> bool:
+    """Let a quarantined envelope be read once more. False if there is no such one."""
+    changed = connection.execute(
+        update(inbox)
+        .where(inbox.c.id == envelope_id, inbox.c.state == QUARANTINED)
+        .values(state=NEW, disposition=None, reason=None, detail=None, next_alert=0, findings=None, processed_at=None)
+    )
+    return changed.rowcount == 1
+
+
+def report(connection: Connection, envelope_id: EnvelopeId) -> EnvelopeReport | None:
+    """What became of one envelope."""
+    row = connection.execute(select(*columns_of(inbox, EnvelopeReport)).where(inbox.c.id == envelope_id)).first()
+    return value_of(EnvelopeReport, row) if row else None
+
+
+def body(connection: Connection, envelope_id: EnvelopeId) -> bytes | None:
+    """The raw body of one envelope."""
+    return connection.execute(select(inbox.c.body).where(inbox.c.id == envelope_id)).scalar()
+
+
+def reports(connection: Connection, *, state: str | None, source: str | None, limit: int) -> list[EnvelopeReport]:
+    """The newest envelopes first, without their findings' bodies."""
+    query = select(*columns_of(inbox, EnvelopeReport)).order_by(inbox.c.seq.desc()).limit(limit)
+    if state is not None:
+        query = query.where(inbox.c.state == state)
+    if source is not None:
+        query = query.where(inbox.c.source == source)
+    return [value_of(EnvelopeReport, row) for row in connection.execute(query)]
+
+
+def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Forget decided envelopes that are older than ``before``; at most ``limit``. Quarantined ones stay."""
+    old = select(inbox.c.seq).where(inbox.c.state == DONE, inbox.c.received_at < before).limit(limit)
+    return connection.execute(inbox.delete().where(inbox.c.seq.in_(old.scalar_subquery()))).rowcount

@@ -1,0 +1,141 @@
+"""Incidents with their members, tickets and deadlines, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from ingestd.core.effects import Deadline
+from ingestd.core.incident import Incident, Member
+from ingestd.core.names import IncidentId, IncidentState
+from ingestd.ports import TicketRef
+from ingestd.store import dialect
+from ingestd.store.rows import chunks, columns_of, value_of
+from ingestd.store.schema import deadlines, incidents, members, settings, tickets
+
+FIRST_NUMBER = 1001
+_NEXT_NUMBER = "next_incident_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket that an incident has, and how much of the timeline it has been told."""
+
+    incident_id: IncidentId
+    connector: str
+    ref_id: str
+    label: str
+    url: str
+    opened_at: datetime
+    noted_up_to: int
+
+    @property
+    def ref(self) -> TicketRef:
+        """The ticket as connectors know it."""
+        return TicketRef(self.ref_id, self.label, self.url)
+
+
+def load(connection: Connection, incident_id: IncidentId) -> Incident | None:
+    """One incident."""
+    row = connection.execute(select(*columns_of(incidents, Incident)).where(incidents.c.id == incident_id)).first()
+    return value_of(Incident, row) if row else None
+
+
+def load_many(connection: Connection, ids: Iterable[IncidentId]) -> dict[IncidentId, Incident]:
+    """These incidents, by id; missing ones are left out."""
+    found: dict[IncidentId, Incident] = {}
+    for some in chunks(sorted(ids)):
+        for row in connection.execute(select(*columns_of(incidents, Incident)).where(incidents.c.id.in_(some))):
+            found[row.id] = value_of(Incident, row)
+    return found
+
+
+def listed(connection: Connection, *, states: Iterable[IncidentState] | None, limit: int) -> list[Incident]:
+    """The newest incidents first, all or those in ``states``."""
+    query = select(*columns_of(incidents, Incident)).order_by(incidents.c.number.desc()).limit(limit)
+    if states is not None:
+        query = query.where(incidents.c.state.in_(list(states)))
+    return [value_of(Incident, row) for row in connection.execute(query)]
+
+
+def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> list[Member]:
+    """The alerts of an incident: those that fire first, then the oldest first."""
+    query = (
+        select(*columns_of(members, Member))
+        .where(members.c.incident_id == incident_id)
+        .order_by(members.c.cleared_at.is_not(None), members.c.joined_at, members.c.key)
+        .limit(limit)
+    )
+    return [value_of(Member, row) for row in connection.execute(query)]
+
+
+def ticket_of(connection: Connection, incident_id: IncidentId, connector: str) -> Ticket | None:
+    """The ticket that the incident has in a connector's system."""
+    query = select(*columns_of(tickets, Ticket)).where(
+        tickets.c.incident_id == incident_id, tickets.c.connector == connector
+    )
+    row = connection.execute(query).first()
+    return value_of(Ticket, row) if row else None
+
+
+def tickets_listed(connection: Connection, limit: int) -> list[Ticket]:
+    """The newest tickets first."""
+    query = select(*columns_of(tickets, Ticket)).order_by(tickets.c.opened_at.desc()).limit(limit)
+    return [value_of(Ticket, row) for row in connection.execute(query)]
+
+
+def deadlines_of(connection: Connection, incident_id: IncidentId) -> list[Deadline]:
+    """What is due for an incident, soonest first."""
+    query = (
+        select(*columns_of(deadlines, Deadline))
+        .where(deadlines.c.incident_id == incident_id)
+        .order_by(deadlines.c.due_at)
+    )
+    return [value_of(Deadline, row) for row in connection.execute(query)]
+
+
+def due_deadlines(connection: Connection, now: datetime, limit: int) -> list[Deadline]:
+    """Deadlines that have passed, oldest first."""
+    query = (
+        select(*columns_of(deadlines, Deadline))
+        .where(deadlines.c.due_at <= now)
+        .order_by(deadlines.c.due_at)
+        .limit(limit)
+    )
+    return [value_of(Deadline, row) for row in connection.execute(query)]
+
+
+def next_deadline_at(connection: Connection) -> datetime | None:
+    """When the next deadline passes."""
+    return connection.execute(select(deadlines.c.due_at).order_by(deadlines.c.due_at).limit(1)).scalar()
+
+
+def forget_deadline(connection: Connection, deadline: Deadline) -> None:
+    """Remove one deadline."""
+    connection.execute(
+        delete(deadlines).where(deadlines.c.incident_id == deadline.incident_id, deadlines.c.kind == deadline.kind)
+    )
+
+
+def next_number(connection: Connection) -> int:
+    """The number that the next new incident gets."""
+    value = connection.execute(select(settings.c.value).where(settings.c.name == _NEXT_NUMBER)).scalar()
+    return int(value) if value else FIRST_NUMBER
+
+
+def set_next_number(connection: Connection, number: int) -> None:
+    """Remember the number that the next new incident gets."""
+    dialect.upsert(connection, settings, ["name"], [{"name": _NEXT_NUMBER, "value": str(number)}])
+
+
+def open_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many incidents there are by (state, severity), closed ones left out."""
+    query = (
+        select(incidents.c.state, incidents.c.severity, func.count())
+        .where(incidents.c.state != IncidentState.CLOSED)
+        .group_by(incidents.c.state, incidents.c.severity)
+    )
+    return {(str(state), str(severity)): count for state, severity, count in connection.execute(query)}

@@ -1,0 +1,176 @@
+"""Deliveries: what the outside must do, who does it now, and how it went.
+
+A claim takes a lease with a rising fence. Only the holder of the newest fence may settle; anything else changes nothing and is
+counted. An expired lease means that the claimer died: what it sent may have taken effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
+
+from ingestd.core.names import EffectKey, IncidentId
+from ingestd.core.settle import Delivery, DeliveryState
+from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.schema import outbox
+
+UNSETTLED = (DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCount:
+    """How many deliveries a connector has in a state."""
+
+    connector: str
+    state: DeliveryState
+    count: int
+
+
+def claim(connection: Connection, connector: str, now: datetime, *, lease_seconds: float, limit: int) -> list[Delivery]:
+    """Lease what is due for a connector: the oldest unsettled delivery of each lane, soonest due first.
+
+    A delivery whose lease ran out comes back as one with unknown outcome, unless it was only being looked up.
+    """
+    earlier = outbox.alias("earlier")
+    blocked = exists().where(
+        earlier.c.lane == outbox.c.lane, earlier.c.seq < outbox.c.seq, earlier.c.state.in_(UNSETTLED)
+    )
+    is_due = or_(
+        and_(outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]), outbox.c.due_at <= now),
+        and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
+    )
+    query = (
+        select(*columns_of(outbox, Delivery))
+        .where(outbox.c.connector == connector, outbox.c.state.in_(UNSETTLED), is_due, ~blocked)
+        .order_by(outbox.c.due_at, outbox.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = []
+    for row in connection.execute(query).all():
+        before = value_of(Delivery, row)
+        unknown_since = before.unknown_since
+        if before.state is DeliveryState.LEASED and unknown_since is None:
+            unknown_since = now
+        delivery = replace(
+            before,
+            state=DeliveryState.LEASED,
+            fence=before.fence + 1,
+            leased_at=now,
+            lease_until=now + timedelta(seconds=lease_seconds),
+            attempt_count=before.attempt_count + 1,
+            unknown_since=unknown_since,
+        )
+        save(connection, delivery)
+        taken.append(delivery)
+    return taken
+
+
+def save(connection: Connection, delivery: Delivery) -> None:
+    """Write the row whole."""
+    connection.execute(update(outbox).where(outbox.c.key == delivery.key).values(row_of(delivery)))
+
+
+def holds(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """The row if this claim still holds it, else None: another claim has a newer fence, or it is settled."""
+    query = select(*columns_of(outbox, Delivery)).where(
+        outbox.c.key == delivery.key, outbox.c.fence == delivery.fence, outbox.c.state == DeliveryState.LEASED
+    )
+    row = connection.execute(query.with_for_update()).first()
+    return value_of(Delivery, row) if row else None
+
+
+def load(connection: Connection, key: EffectKey) -> Delivery | None:
+    """One delivery."""
+    row = connection.execute(select(*columns_of(outbox, Delivery)).where(outbox.c.key == key)).first()
+    return value_of(Delivery, row) if row else None
+
+
+def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Delivery | None:
+    """The delivery that the service knows by this id."""
+    query = select(*columns_of(outbox, Delivery)).where(
+        outbox.c.receipt_id == receipt_id, outbox.c.connector == connector
+    )
+    row = connection.execute(query).first()
+    return value_of(Delivery, row) if row else None
+
+
+def has_later_in_lane(connection: Connection, delivery: Delivery) -> bool:
+    """Whether something newer of the same kind waits behind this delivery."""
+    seq = select(outbox.c.seq).where(outbox.c.key == delivery.key).scalar_subquery()
+    query = select(outbox.c.seq).where(
+        outbox.c.lane == delivery.lane,
+        outbox.c.kind == delivery.kind,
+        outbox.c.seq > seq,
+        outbox.c.state.in_(UNSETTLED),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def of_incident(connection: Connection, incident_id: IncidentId) -> list[Delivery]:
+    """All deliveries of an incident, oldest first."""
+    query = select(*columns_of(outbox, Delivery)).where(outbox.c.incident_id == incident_id).order_by(outbox.c.seq)
+    return [value_of(Delivery, row) for row in connection.execute(query)]
+
+
+def listed(connection: Connection, *, states: Iterable[DeliveryState], limit: int) -> list[Delivery]:
+    """Deliveries in these states, newest first."""
+    query = (
+        select(*columns_of(outbox, Delivery))
+        .where(outbox.c.state.in_(list(states)))
+        .order_by(outbox.c.seq.desc())
+        .limit(limit)
+    )
+    return [value_of(Delivery, row) for row in connection.execute(query)]
+
+
+def next_due_at(connection: Connection, connector: str) -> datetime | None:
+    """When something may be due next for a connector; None if nothing is unsettled."""
+    waits = select(func.min(outbox.c.due_at)).where(
+        outbox.c.connector == connector, outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN])
+    )
+    leased = select(func.min(outbox.c.lease_until)).where(
+        outbox.c.connector == connector, outbox.c.state == DeliveryState.LEASED
+    )
+    found = [at for query in (waits, leased) if (at := connection.execute(query).scalar()) is not None]
+    return min(found) if found else None
+
+
+def release_leases(connection: Connection, now: datetime) -> int:
+    """This process is the only daemon and has just started: whoever held a lease is dead."""
+    freed = connection.execute(
+        update(outbox).where(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until > now).values(lease_until=now)
+    )
+    return freed.rowcount
+
+
+def counts(connection: Connection) -> list[OutboxCount]:
+    """How many deliveries there are by connector and state."""
+    query = select(outbox.c.connector, outbox.c.state, func.count()).group_by(outbox.c.connector, outbox.c.state)
+    return [OutboxCount(connector, state, count) for connector, state, count in connection.execute(query)]
+
+
+def make_due(connection: Connection, key: EffectKey, now: datetime) -> bool:
+    """Try a waiting, uncertain or parked delivery at once. False if there is no such one."""
+    before = load(connection, key)
+    if before is None or before.state in {DeliveryState.LEASED, DeliveryState.DONE, DeliveryState.DROPPED}:
+        return False
+    state = DeliveryState.WAITING if before.state is DeliveryState.PARKED else before.state
+    save(connection, replace(before, state=state, due_at=now, settled_at=None, failed_count=0))
+    return True
+
+
+def drop(connection: Connection, key: EffectKey, reason: str, now: datetime) -> bool:
+    """Never perform a delivery that is not on its way. False if there is no such one."""
+    changed = connection.execute(
+        update(outbox)
+        .where(
+            outbox.c.key == key,
+            outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN, DeliveryState.PARKED]),
+        )
+        .values(state=DeliveryState.DROPPED, detail=reason, settled_at=now)
+    )
+    return changed.rowcount == 1

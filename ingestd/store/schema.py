@@ -1,0 +1,217 @@
+"""The tables. Columns bear the names of the fields of the values that they hold, so that rows and values map one to one.
+
+No defaults on the server, no triggers, no ``now()``: the database has neither a clock nor a policy.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from ingestd.core.effects import DeadlineKind
+from ingestd.core.incident import AlertState
+from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severity
+from ingestd.core.settle import DeliveryState
+from ingestd.store.columns import EscalationJson, Json, UtcInstant, Word
+
+metadata = MetaData()
+
+# SQLite gives a growing number only to a column of exactly INTEGER PRIMARY KEY.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("received_at", UtcInstant, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("next_alert", Integer, nullable=False),
+    Column("alert_count", Integer),
+    Column("disposition", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("findings", Json),
+    Column("processed_at", UtcInstant),
+)
+Index("inbox_waiting", inbox.c.seq, sqlite_where=inbox.c.state == "new", postgresql_where=inbox.c.state == "new")
+Index(
+    "inbox_quarantined",
+    inbox.c.seq,
+    sqlite_where=inbox.c.state == "quarantined",
+    postgresql_where=inbox.c.state == "quarantined",
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("state", Word(AlertState), nullable=False),
+    Column("incident_id", Text, nullable=False),
+    Column("first_seen_at", UtcInstant, nullable=False),
+    Column("last_seen_at", UtcInstant, nullable=False),
+    Column("starts_at", UtcInstant),
+    Column("ended_at", UtcInstant),
+    Column("cleared_seen_at", UtcInstant),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("incident_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("state", Word(AlertState), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("annotations", Json, nullable=False),
+    Column("links", Json, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("joined_at", UtcInstant, nullable=False),
+    Column("cleared_at", UtcInstant),
+    PrimaryKeyConstraint("incident_id", "key"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("state", Word(IncidentState), nullable=False),
+    Column("severity", Word(Severity), nullable=False),
+    Column("impact", Word(Level), nullable=False),
+    Column("urgency", Word(Level), nullable=False),
+    Column("category", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("runbook", Text, nullable=False),
+    Column("dedup_key", Text, nullable=False),
+    Column("correlate_key", Text, nullable=False),
+    Column("correlate_within_seconds", Integer, nullable=False),
+    Column("reopen_within_seconds", Integer, nullable=False),
+    Column("opened_at", UtcInstant, nullable=False),
+    Column("last_alert_at", UtcInstant, nullable=False),
+    Column("firing_count", Integer, nullable=False),
+    Column("alert_count", Integer, nullable=False),
+    Column("clearing_since", UtcInstant),
+    Column("acknowledged_at", UtcInstant),
+    Column("acknowledged_by", Text, nullable=False),
+    Column("resolved_at", UtcInstant),
+    Column("resolved_by", Text, nullable=False),
+    Column("closed_at", UtcInstant),
+    Column("reopen_count", Integer, nullable=False),
+    Column("ticket_connector", Text, nullable=False),
+    Column("ticket_options", Json, nullable=False),
+    Column("is_comment_waiting", Boolean, nullable=False),
+    Column("escalation", EscalationJson),
+    Column("effect_counts", Json, nullable=False),
+)
+_LIVE = incidents.c.state != IncidentState.CLOSED
+Index("incidents_dedup", incidents.c.dedup_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("incidents_correlate", incidents.c.correlate_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("incidents_live", incidents.c.number, sqlite_where=_LIVE, postgresql_where=_LIVE)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("incident_id", Text, nullable=False, index=True),
+    Column("connector", Text, nullable=False),
+    Column("kind", Word(EffectKind), nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Word(DeliveryState), nullable=False),
+    Column("due_at", UtcInstant, nullable=False),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("person", Text),
+    Column("channel", Word(Channel)),
+    Column("level", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("leased_at", UtcInstant),
+    Column("lease_until", UtcInstant),
+    Column("attempt_count", Integer, nullable=False),
+    Column("failed_count", Integer, nullable=False),
+    Column("looked_count", Integer, nullable=False),
+    Column("unknown_since", UtcInstant),
+    Column("is_failed_over", Boolean, nullable=False),
+    Column("noted_up_to", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("receipt_id", Text, nullable=False),
+    Column("settled_at", UtcInstant),
+)
+_UNSETTLED = outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN])
+Index("outbox_due", outbox.c.connector, outbox.c.due_at, sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED)
+Index("outbox_lane", outbox.c.lane, outbox.c.seq, sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED)
+_HAS_RECEIPT = outbox.c.receipt_id != ""
+Index("outbox_receipt", outbox.c.receipt_id, sqlite_where=_HAS_RECEIPT, postgresql_where=_HAS_RECEIPT)
+
+deadlines = Table(
+    "deadlines",
+    metadata,
+    Column("incident_id", Text, nullable=False),
+    Column("kind", Word(DeadlineKind), nullable=False),
+    Column("due_at", UtcInstant, nullable=False, index=True),
+    PrimaryKeyConstraint("incident_id", "kind"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("incident_id", Text, nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("for_ticket", Boolean, nullable=False),
+    Index("timeline_incident", "incident_id", "seq"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("incident_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("ref_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("opened_at", UtcInstant, nullable=False),
+    Column("noted_up_to", BigInteger, nullable=False),
+    PrimaryKeyConstraint("incident_id", "connector"),
+)
+
+page_links = Table(
+    "page_links",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("incident_id", Text, nullable=False, index=True),
+    Column("person", Text, nullable=False),
+    Column("delivery_key", Text, nullable=False),
+    Column("expires_at", UtcInstant, nullable=False),
+)

@@ -1,0 +1,36 @@
+"""What the workers go by at this moment. A reload puts in another value; whoever has begun finishes with the one it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingestd.core.policy import Policy
+from ingestd.core.sources import ReadLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The policy and the settings that workers need."""
+
+    policy: Policy
+    external_url: str = ""
+    read_limits: Mapping[str, ReadLimits] = field(default_factory=dict)
+    """By source; a source that is not listed has the defaults."""
+    keep_envelopes_seconds: int = 30 * 86_400
+
+    def limits_of(self, source: str) -> ReadLimits:
+        """How much of a body from this source is read."""
+        return self.read_limits.get(source) or ReadLimits()
+
+
+class Current:
+    """The holder of the one standing value."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.standing.policy

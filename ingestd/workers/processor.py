@@ -1,0 +1,258 @@
+"""From envelopes to decisions: reads what waits longest, decides, and writes the decision in one transaction.
+
+Large envelopes are decided in slices, so that no transaction is long. Deciding the same alert twice is harmless (a repeat), so a
+crash between slices costs nothing. An envelope that breaks the decision itself is quarantined: it cannot stop the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ingestd.ambient import Clock
+from ingestd.core import sources
+from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
+from ingestd.core.decide import decide_alerts
+from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
+from ingestd.core.names import EnvelopeId
+from ingestd.errors import StoreBusy
+from ingestd.store import apply, dialect, inbox, snapshot
+from ingestd.store.database import Database
+from ingestd.store.inbox import Envelope
+from ingestd.telemetry import log_events
+from ingestd.telemetry.metrics import Metrics
+from ingestd.workers import self_report
+from ingestd.workers.current import Current, Standing
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+BATCH_ENVELOPES = 50
+SLICE_ALERTS = 200
+"""Alerts of one transaction, so that an acknowledgement of an envelope never waits long behind a decision."""
+
+INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(slots=True)
+class BatchReport:
+    """What one transaction did."""
+
+    envelopes: list[tuple[Envelope, str, str]] = field(default_factory=list)
+    """Envelope, disposition, reason."""
+    parsed: list[tuple[str, ParsedEnvelope]] = field(default_factory=list)
+    findings: list[tuple[str, Finding]] = field(default_factory=list)
+    """Source and finding."""
+    connectors: set[str] = field(default_factory=set)
+    has_deadlines: bool = False
+    has_more: bool = False
+
+    def note(self, decision: Decision) -> None:
+        """Remember whom to wake."""
+        self.connectors.update(effect.connector for effect in decision.effects)
+        self.has_deadlines = self.has_deadlines or bool(decision.deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """The part of an envelope that this transaction decides."""
+
+    envelope: Envelope
+    parsed: ParsedEnvelope
+    alerts: tuple[Alert, ...]
+    is_last: bool
+
+
+def disposition_of(findings: Sequence[dict[str, Any]]) -> str:
+    """The one word for what became of an envelope: the most that any of its alerts brought about."""
+    order = ("incident", "joined", "resolved", "vanished", "duplicate", "ignored")
+    found = {_weight(finding) for finding in findings}
+    return next((word for word in order if word in found), "empty")
+
+
+def _weight(finding: dict[str, Any]) -> str:
+    if finding["verdict"] == Verdict.NEW:
+        return "incident" if finding["join"] in {JoinReason.OPENED, JoinReason.REOPENED} else "joined"
+    return {
+        Verdict.RESOLVE: "resolved",
+        Verdict.VANISHED: "vanished",
+        Verdict.REPEAT: "duplicate",
+    }.get(finding["verdict"], "ignored")
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return {
+        "alert": finding.key,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason.value,
+        "incident": finding.incident_id,
+        "join": finding.join.value if finding.join else None,
+        "rule": finding.rule,
+    }
+
+
+def process_batch(
+    connection: Connection, standing: Standing, now: datetime, limit: int, poison: frozenset[EnvelopeId]
+) -> BatchReport:
+    """Decide what waits longest, in the caller's transaction. Envelopes in ``poison`` go to quarantine unread."""
+    dialect.serialise_decisions(connection)
+    report = BatchReport()
+    slices: list[_Slice] = []
+    room = SLICE_ALERTS
+    waiting = inbox.oldest_waiting(connection, limit)
+    for envelope in waiting:
+        if envelope.id in poison:
+            bad = Unreadable(INTERNAL_ERROR, "deciding this envelope failed; see the log, then retry it after an update")
+            _quarantine(connection, report, envelope, bad, standing, now)
+            continue
+        parsed = sources.read(
+            sources.SourceKind(envelope.kind), envelope.source, envelope.body, standing.limits_of(envelope.source)
+        )
+        if isinstance(parsed, Unreadable):
+            _quarantine(connection, report, envelope, parsed, standing, now)
+            continue
+        if room <= 0:
+            break
+        alerts = parsed.alerts[envelope.next_alert : envelope.next_alert + room]
+        is_last = envelope.next_alert + len(alerts) >= len(parsed.alerts)
+        slices.append(_Slice(envelope, parsed, alerts, is_last))
+        room -= max(1, len(alerts))
+    if slices:
+        _decide(connection, report, slices, standing, now)
+    report.has_more = len(waiting) == limit or room <= 0
+    return report
+
+
+def _decide(
+    connection: Connection, report: BatchReport, slices: list[_Slice], standing: Standing, now: datetime
+) -> None:
+    """All slices together: one snapshot, one decision, one write; then each envelope gets its findings."""
+    arrived = [alert for part in slices for alert in part.alerts]
+    truncated = [part.parsed.truncated_count for part in slices for _ in part.alerts]
+    sightings, known = snapshot.load(connection, arrived, standing.policy, now, truncated)
+    decision = decide_alerts(sightings, known, standing.policy, now)
+    apply.write(connection, decision, now)
+    report.note(decision)
+    findings = iter(decision.findings)
+    for part in slices:
+        mine = [next(findings) for _ in part.alerts]
+        report.findings.extend((part.envelope.source, finding) for finding in mine)
+        _finish(connection, report, part, [_plain(finding) for finding in mine], standing, now)
+
+
+def _finish(
+    connection: Connection,
+    report: BatchReport,
+    part: _Slice,
+    findings: list[dict[str, Any]],
+    standing: Standing,
+    now: datetime,
+) -> None:
+    envelope = part.envelope
+    if not part.is_last:
+        reached = envelope.next_alert + len(part.alerts)
+        inbox.mark_progress(connection, envelope.id, next_alert=reached, findings=findings)
+        report.has_more = True
+        return
+    if envelope.next_alert:
+        findings = [*inbox.findings_of(connection, envelope.id), *findings]
+    word = disposition_of(findings)
+    count = len(part.parsed.alerts)
+    inbox.mark_done(connection, envelope.id, disposition=word, alert_count=count, findings=findings, now=now)
+    report.envelopes.append((envelope, word, ""))
+    report.parsed.append((envelope.source, part.parsed))
+    report.note(self_report.readable(connection, envelope.source, standing.policy, now))
+
+
+def _quarantine(
+    connection: Connection, report: BatchReport, envelope: Envelope, bad: Unreadable, standing: Standing, now: datetime
+) -> None:
+    inbox.quarantine(connection, envelope.id, reason=bad.reason, detail=bad.detail, now=now)
+    report.envelopes.append((envelope, "quarantined", bad.reason))
+    report.note(self_report.unreadable(connection, envelope, bad, standing.policy, now))
+
+
+class Processor:
+    """The worker's step around ``process_batch``."""
+
+    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics, wake: Any) -> None:  # noqa: ANN401 (Wake: see app)
+        self._database = database
+        self._current = current
+        self._clock = clock
+        self._metrics = metrics
+        self._wake = wake
+        self._suspect: EnvelopeId | None = None
+        self._poison: set[EnvelopeId] = set()
+
+    async def run_once(self) -> bool:
+        """Decide one batch; true if there may be more."""
+        limit = 1 if self._suspect is not None else BATCH_ENVELOPES
+        try:
+            report = await self._process(limit)
+        except (DBAPIError, StoreBusy):
+            raise
+        except Exception:
+            await self._find_culprit()
+            raise
+        self._suspect = None
+        self._tell(report)
+        return report.has_more or limit == 1
+
+    async def _process(self, limit: int) -> BatchReport:
+        now = self._clock.now()
+        return await self._database.run(
+            process_batch, self._current.standing, now, limit, frozenset(self._poison)
+        )
+
+    async def _find_culprit(self) -> None:
+        """Something in the batch breaks the decision: go one by one, and put aside what fails alone twice."""
+        oldest = await self._database.read(inbox.oldest_waiting, 1)
+        if not oldest:
+            return
+        if self._suspect == oldest[0].id:
+            self._poison.add(oldest[0].id)
+        self._suspect = oldest[0].id
+
+    def _tell(self, report: BatchReport) -> None:
+        metrics = self._metrics
+        for envelope, disposition, reason in report.envelopes:
+            metrics.dispositions.labels(envelope.source, disposition).inc()
+            if disposition == "quarantined":
+                metrics.quarantined.labels(envelope.source, reason).inc()
+                log.warning(
+                    log_events.ENVELOPE_QUARANTINED, envelope=envelope.id, source=envelope.source, reason=reason
+                )
+            else:
+                log.debug(
+                    log_events.ENVELOPE_PROCESSED,
+                    envelope=envelope.id,
+                    source=envelope.source,
+                    disposition=disposition,
+                )
+        for source, parsed in report.parsed:
+            if parsed.cut_count:
+                metrics.cut_texts.labels(source).inc(parsed.cut_count)
+            if parsed.truncated_count:
+                metrics.truncated_alerts.labels(source).inc(parsed.truncated_count)
+                log.warning(log_events.ALERTS_TRUNCATED, source=source, count=parsed.truncated_count)
+        for source, finding in report.findings:
+            metrics.alerts.labels(source, finding.verdict.value, finding.reason.value).inc()
+            if finding.rule:
+                metrics.rule_matches.labels(finding.rule).inc()
+            if finding.join is JoinReason.OPENED:
+                metrics.incidents_opened.inc()
+                log.info(
+                    log_events.INCIDENT_CHANGED, incident=finding.incident_id, change="opened", rule=finding.rule
+                )
+        self._wake.for_connectors(report.connectors)
+        if report.has_deadlines:
+            self._wake.timekeeper()
+
+    async def idle_seconds(self) -> float:
+        """Envelopes ring the bell; waiting is only a safety net."""
+        return 5.0
