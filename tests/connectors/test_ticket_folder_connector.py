@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def tickets(folder: Path) -> TicketSystem:
     # It is given no network: using one would fail.
-    tools = ConnectorTools(http=None, mail=None)  # type: ignore[arg-type]
+    tools = ConnectorTools(http=None, mail=None)  # type: ignore[arg-type] # nothing on purpose
     system = factory.build("folder", factory.settings_type(path=folder), tools)
     assert isinstance(system, TicketSystem)
     return system
