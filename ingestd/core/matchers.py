@@ -10,8 +10,7 @@ Besides labels, a matcher can look at ``alert.source``, ``alert.status``, ``aler
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -50,13 +49,20 @@ class MatchOp(StrEnum):
 
 
 class MatcherError(ValueError):
-    """A matcher cannot be used. ``offset`` and ``length`` point into the text that was parsed; ``hint`` may be empty."""
+    """A matcher cannot be used. ``offset`` and ``length`` point into the text that was parsed; ``hint`` may be empty.
 
-    def __init__(self, text: str, *, offset: int = 0, length: int = 1, hint: str = "") -> None:
+    ``word`` is a name that does not exist, or empty; ``known`` holds the names that do.
+    """
+
+    def __init__(
+        self, text: str, *, offset: int = 0, length: int = 1, hint: str = "", word: str = "", known: Iterable[str] = ()
+    ) -> None:
         super().__init__(text)
         self.offset = offset
         self.length = max(1, length)
         self.hint = hint
+        self.word = word
+        self.known = tuple(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +117,8 @@ def parse_field(text: str, *, offset: int = 0) -> Field:
     """The field that an unquoted name stands for. Raises ``MatcherError`` for an ``alert.`` field that does not exist."""
     if text.startswith("alert."):
         if text not in ALERT_FIELDS:
-            near = difflib.get_close_matches(text, ALERT_FIELDS, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(sorted(ALERT_FIELDS))}"
-            raise MatcherError(f'there is no field "{text}"', offset=offset, length=len(text), hint=hint)
+            problem = f'there is no field "{text}"'
+            raise MatcherError(problem, offset=offset, length=len(text), word=text, known=ALERT_FIELDS)
         return Field(text, is_label=False)
     if text.startswith(ANNOTATION_PREFIX) and len(text) > len(ANNOTATION_PREFIX):
         return Field(text, is_label=False)

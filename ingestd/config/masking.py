@@ -1,0 +1,49 @@
+"""Keeps secrets out of what is shown of a configuration file."""
+
+from __future__ import annotations
+
+import re
+
+_SECRET_WORD = re.compile(
+    r"password|(?:^|[_-])(?:pass|pwd|pas+w[a-z]*|secr?ets?|secerts?|token|credentials?)$|(?:^|_)api_?key$|[_-]key$",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"_(?:file|credential)$", re.IGNORECASE)
+_KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_-]{0,63})(?P=quote)[ \t]*:(?=[ \t]|$)""")
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
+_HIDDEN = re.compile(r"[^\s\[\]{},\"'|>]")
+
+
+def is_secret_key(key: str) -> bool:
+    """Whether the value of a key is a secret by its name: ``password``, ``auth_token``, ``api_key``, ``secrets``, ..."""
+    return bool(_SECRET_WORD.search(key)) and not _REFERENCE.search(key)
+
+
+def mask_lines(lines: list[str]) -> list[str]:
+    """The lines with secret values replaced by asterisks, column by column.
+
+    Works on text, so that it also holds for files that are not valid YAML. It hides rather too much than too little:
+    on a line with a secret everything after its key, and what is indented below it.
+    """
+    masked: list[str] = []
+    inside: int | None = None
+    for line in lines:
+        stripped = line.lstrip(" \t")
+        indent = len(line) - len(stripped)
+        if inside is not None and stripped:
+            if indent > inside or (indent == inside and stripped.startswith("- ")):
+                dash = 2 if stripped.startswith("- ") else 0
+                masked.append(line[: indent + dash] + _hide(stripped[dash:]))
+                continue
+            inside = None
+        key = next((match for match in _KEY.finditer(line) if is_secret_key(match["key"])), None)
+        if key is None:
+            masked.append(_URL_PASSWORD.sub(lambda match: f"{match[1]}:{'*' * len(match[2])}@", line))
+            continue
+        inside = indent if line[: key.start()].strip(" -") else key.start()
+        masked.append(line[: key.end()] + _hide(line[key.end() :]))
+    return masked
+
+
+def _hide(text: str) -> str:
+    return _HIDDEN.sub("*", text)

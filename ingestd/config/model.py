@@ -1,0 +1,212 @@
+"""What the configuration file may say: one pydantic model per section. Positions and wording of errors: ``validation``.
+
+Keys are named as an admin reads them (``wait: 5m``); attributes carry their unit (``wait_seconds``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from ingestd.config.quantities import (
+    DurationSeconds,
+    Email,
+    Listen,
+    ListenAddress,
+    Name,
+    Phone,
+    Text,
+    Url,
+    as_written,
+    duration_range,
+    fault,
+    none_word,
+)
+from ingestd.config.section import Section
+from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
+from ingestd.core.names import Channel
+
+__all__ = ["AuthSection", "Config", "ConnectorSection", "LimitsSection", "Section", "SourceSection"]
+
+Secret = Annotated[SecretStr, BeforeValidator(as_written), Field(min_length=1)]
+
+
+class TlsSection(Section):
+    """The certificate that the server shows. Both files are PEM; the key without a passphrase."""
+
+    cert_file: Path
+    key_file: Path
+
+
+class ServerSection(Section):
+    """Where the daemon listens and how people reach it."""
+
+    listen: Listen = ListenAddress("127.0.0.1", 8095)
+    external_url: Url | Literal[""] = ""
+    tls: TlsSection | None = None
+    limits: LimitsSection = LimitsSection()
+
+
+class DatabaseSection(Section):
+    """Where everything is stored: ``sqlite:PATH`` or ``postgresql://USER@HOST/NAME``."""
+
+    url: Text = Field(default="sqlite:var/ingestd.db", pattern=r"^(sqlite:[^\x00]*[^/\x00]|postgresql://\S+)$")
+    password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _has_no_password_in_url(self) -> Self:
+        if "@" in self.url and ":" in self.url.removeprefix("postgresql://").rpartition("@")[0]:
+            raise fault("database", "the password must not stand in the URL", "use password_file beside it")
+        if self.is_sqlite and self.password is not None:
+            raise fault("database", "SQLite has no password", "remove it")
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a SQLite file."""
+        return self.url.startswith("sqlite:")
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        if not self.is_sqlite:
+            raise ValueError("a PostgreSQL database has no path")
+        return Path(self.url.removeprefix("sqlite:"))
+
+
+class ConnectorSection(BaseModel):
+    """One outside system. Besides ``kind`` the keys are the connector's own and checked by it: see ``validation``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    kind: Name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The connector's own keys as plain values. May hold secrets: never log or show it."""
+        return dict(self.model_extra or {})
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        yield "kind", self.kind
+
+
+class PersonSection(Section):
+    """Somebody who can be paged. ``notify`` orders their channels; without it: SMS first, then email."""
+
+    name: Text = ""
+    email: Email | None = None
+    phone: Phone | None = None
+    notify: tuple[Channel, ...] = Field(default=(), max_length=8)
+
+
+class StepSection(Section):
+    """One level of a policy: who is paged, and how long to wait for an answer before the next step."""
+
+    page: tuple[Name, ...] = Field(min_length=1, max_length=50)
+    wait_seconds: Annotated[DurationSeconds, duration_range("30s", "7d")] = Field(default=300, alias="wait")
+
+
+class PolicySection(Section):
+    """Steps in order; after the last one they run again, ``loop`` times in all."""
+
+    steps: tuple[StepSection, ...] = Field(min_length=1, max_length=20)
+    loop: int = Field(default=1, ge=1, le=10)
+
+
+class TicketSection(BaseModel):
+    """Which connector opens tickets; every other key (project, group, type, ...) is handed to it as it is."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    to: Name
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the connector is told."""
+        return dict(self.model_extra or {})
+
+
+def _ticket_or_none(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+    value = none_word(value)
+    if value is None or isinstance(value, dict | TicketSection):
+        return value
+    hint = f"write {{to: {value}}}, or none" if isinstance(value, str) else "write {to: CONNECTOR}, or none"
+    raise fault("ticket", "a ticket is a mapping, or none", hint)
+
+
+TicketChoice = Annotated[TicketSection | None, BeforeValidator(_ticket_or_none)]
+PolicyChoice = Annotated[Name | None, BeforeValidator(none_word)]
+
+
+class TeamSection(Section):
+    """A team: the policy that pages it, and where its tickets go, unless a rule says otherwise."""
+
+    policy: PolicyChoice = None
+    ticket: TicketChoice = None
+
+
+class RulesSection(Section):
+    """Where the rules are: a folder whose ``*.yaml`` files are read in the order of their names, or one file."""
+
+    path: Path = Path("rules")
+
+
+class IncidentsSection(Section):
+    """How long things wait. See ``core.policy.Timing``."""
+
+    resolve_grace_seconds: Annotated[DurationSeconds, duration_range("0s", "1d")] = Field(
+        default=60, alias="resolve_grace"
+    )
+    reopen_within_seconds: Annotated[DurationSeconds, duration_range("0s", "30d")] = Field(
+        default=1800, alias="reopen_within"
+    )
+    comment_delay_seconds: Annotated[DurationSeconds, duration_range("0s", "1h")] = Field(
+        default=30, alias="comment_delay"
+    )
+    late_fire_seconds: Annotated[DurationSeconds, duration_range("0s", "1d")] = Field(default=900, alias="late_fire")
+
+
+class TokenSection(Section):
+    """Who may use the API: a viewer reads, a responder also acknowledges and resolves, an admin may do everything."""
+
+    name: Name
+    role: Literal["viewer", "responder", "admin"]
+    token: Secret = Field(min_length=16)
+
+
+class ApiSection(Section):
+    """Who may use the API and the CLI."""
+
+    tokens: tuple[TokenSection, ...] = Field(default=(), max_length=100)
+    loopback_without_token: bool = False
+
+
+class LogSection(Section):
+    """What is logged, and how a line looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["logfmt", "json"] = "logfmt"
+
+
+class Config(Section):
+    """The whole configuration file. Maps are by name: of a source, connector, person, policy or team."""
+
+    server: ServerSection = ServerSection()
+    database: DatabaseSection = DatabaseSection()
+    sources: dict[Name, SourceSection] = Field(min_length=1)
+    connectors: dict[Name, ConnectorSection] = Field(default_factory=dict)
+    people: dict[Name, PersonSection] = Field(default_factory=dict)
+    channels: dict[Channel, Name] = Field(default_factory=dict)
+    policies: dict[Name, PolicySection] = Field(default_factory=dict)
+    teams: dict[Name, TeamSection]
+    rules: RulesSection = RulesSection()
+    incidents: IncidentsSection = IncidentsSection()
+    api: ApiSection = ApiSection()
+    log: LogSection = LogSection()
+
+    def limits_of(self, source: str) -> LimitsSection:
+        """The server's limits with those that the source sets for itself."""
+        return self.sources[source].limits_within(self.server.limits)

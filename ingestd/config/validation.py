@@ -1,0 +1,235 @@
+"""Validates a part of a YAML tree with a pydantic model and words every error for the person who wrote the file."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ingestd.config.problems import did_you_mean
+from ingestd.config.yaml_tree import (
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Span,
+    WrittenFloat,
+    WrittenInt,
+    to_python,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[int | str, ...]
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "path_type": "a path",
+    "secret_type": "text",
+}
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def validate(document: Document, node: Node | None, model: type[Model], *, place: Place = ()) -> Model | None:
+    """The model that a node describes, or None after every error has been added to the document's problems.
+
+    ``place`` is where the node stands, for errors that have no node of their own.
+    """
+    try:
+        return model.model_validate(to_python(node))
+    except ValidationError as exc:
+        report_all(document, node, model, exc.errors(include_url=False))
+    except (ValueError, TypeError, RecursionError) as exc:  # a connector's own validator that failed in its own way
+        at = node.span if node is not None else None
+        document.report(at, "value", f"{'.'.join(map(str, place)) or 'this'} cannot be read: {type(exc).__name__}")
+    return None
+
+
+def report_all(document: Document, node: Node | None, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> None:
+    """Add one problem for each error that pydantic found below ``node``."""
+    seen: set[tuple[Span | None, str]] = set()
+    for error in errors:
+        span, code, text, hint = _describe(error, node, model)
+        if (span, text) not in seen:
+            seen.add((span, text))
+            document.report(span, code, text, hint=hint)
+
+
+def locate(node: Node | None, place: Place, *, at_key: bool = False) -> Span | None:
+    """The span of what stands at a place, as deep as the tree goes; with ``at_key`` the span of its key."""
+    found, key_span = _walk(node, place)
+    if at_key and key_span is not None:
+        return key_span
+    return found.span if found is not None else None
+
+
+def _walk(node: Node | None, place: Place) -> tuple[Node | None, Span | None]:
+    key_span: Span | None = None
+    for part in place:
+        if isinstance(node, Mapping) and str(part) in node.entries:
+            entry = node.entries[str(part)]
+            node, key_span = entry.node, entry.key_span
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            node, key_span = node.items[part], None
+        else:
+            break
+    return node, key_span
+
+
+def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) -> tuple[Span | None, str, str, str]:
+    place: Place = error["loc"]
+    kind = error["type"]
+    context: dict[str, Any] = error.get("ctx", {})
+    name = str(place[-1]) if place else ""
+    if kind == "extra_forbidden":
+        known = _known_keys(model, place[:-1])
+        return (
+            locate(root, place, at_key=True),
+            "unknown-key",
+            f'unknown key "{_short(name)}"',
+            did_you_mean(name, known),
+        )
+    if kind == "missing":
+        node, key_span = _walk(root, place[:-1])
+        inside = f' in "{_short(str(place[-2]))}"' if len(place) > 1 and isinstance(place[-2], str) else ""
+        span = key_span or (node.span if node is not None else None)
+        return span, "missing-key", f'the key "{name}" is missing{inside}', ""
+    if name == "[key]":
+        span = locate(root, place[:-1], at_key=True)
+        key = str(place[-2])
+        if kind == "enum":
+            return span, "unknown-key", f'unknown key "{_short(key)}"', did_you_mean(key, _choices(context))
+        hint = "letters, digits, _ . and -; a letter or digit first; at most 64"
+        return span, "name", f'"{_short(key)}" is not a name', hint
+    node, _ = _walk(root, place)
+    span = node.span if node is not None else None
+    code, text, hint = _word(kind, error, context, node)
+    return span, code, text, hint
+
+
+def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | None) -> tuple[str, str, str]:
+    """Code, text and hint of an error in a value. Never quotes a value, except a wrong choice."""
+    if "text" in context and "hint" in context:
+        return kind, str(context["text"]), str(context["hint"])
+    if kind in _WANTED:
+        return _wrong_type(_WANTED[kind], node)
+    if kind in {"enum", "literal_error"}:
+        choices = _choices(context)
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, str):
+            hint = did_you_mean(value, choices)
+            return "value", f'"{_short(value)}" is not one of {", ".join(choices)}', hint if "mean" in hint else ""
+        return "value", f"this must be one of {', '.join(choices)}", ""
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return "value", f"this must be {words} {context.get(key)}", ""
+    if kind in {"too_short", "too_long"}:
+        is_short = kind == "too_short"
+        count = context.get("min_length" if is_short else "max_length")
+        return (
+            "value",
+            f"this must have at {'least' if is_short else 'most'} {count} item{'s' if count != 1 else ''}",
+            "",
+        )
+    if kind in {"string_too_short", "string_too_long"}:
+        is_short = kind == "string_too_short"
+        count = context.get("min_length" if is_short else "max_length")
+        return "value", f"this must have at {'least' if is_short else 'most'} {count} characters", ""
+    if kind == "string_pattern_mismatch":
+        return "value", "this does not have the right form", f"it must match {context.get('pattern')}"
+    if kind == "value_error" and "error" in context:
+        return "value", str(context["error"]), ""
+    return "value", error["msg"][:1].lower() + error["msg"][1:], ""
+
+
+def _wrong_type(wanted: str, node: Node | None) -> tuple[str, str, str]:
+    match node:
+        case Mapping():
+            got, hint = "a mapping", ""
+        case Sequence():
+            got, hint = "a list", ""
+        case Scalar(value=None):
+            got, hint = "empty", ""
+        case Scalar(value=bool()):
+            got, hint = "true or false", "put it in quotes" if wanted == "text" else ""
+        case Scalar(value=WrittenInt() | WrittenFloat()):
+            got, hint = "a number", "put it in quotes" if wanted == "text" else ""
+        case _:
+            got, hint = "text", ""
+    if wanted == "a list" and isinstance(node, Scalar) and node.value is not None:
+        hint = "put it in [ ]"
+    if got == "empty":
+        return "empty", f"this has no value; it must be {wanted}", ""
+    return "type", f"this must be {wanted}, not {got}", hint
+
+
+def _choices(context: dict[str, Any]) -> list[str]:
+    """The words of an enum or literal, from pydantic's ``'a', 'b' or 'c'``."""
+    expected = str(context.get("expected", ""))
+    return [word.strip("'\" ") for word in expected.replace(" or ", ", ").split(", ") if word]
+
+
+def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
+    found = _model_at(model, place)
+    if found is None:
+        return []
+    return [field.alias or name for name, field in found.model_fields.items() if not field.exclude]
+
+
+def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """The model that describes the mapping at a place, following fields, lists, maps and optional values."""
+    current: Any = model
+    for part in place:
+        current = _strip(current)
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            fields = {field.alias or name: field for name, field in current.model_fields.items()}
+            if part not in fields:
+                return None
+            current = fields[str(part)].annotation
+        else:
+            arguments = [argument for argument in typing.get_args(current) if argument is not Ellipsis]
+            if not arguments:
+                return None
+            current = arguments[-1]
+    current = _strip(current)
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _strip(annotation: Any) -> Any:  # noqa: ANN401 (whatever stands in an annotation)
+    """An annotation without ``Annotated`` and ``| None``."""
+    while True:
+        origin = typing.get_origin(annotation)
+        if origin is typing.Annotated:
+            annotation = typing.get_args(annotation)[0]
+        elif origin in {typing.Union, types.UnionType}:
+            rest = [argument for argument in typing.get_args(annotation) if argument is not types.NoneType]
+            annotation = next((a for a in rest if isinstance(_strip(a), type)), rest[0])
+        else:
+            return annotation
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
