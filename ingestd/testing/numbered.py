@@ -41,7 +41,6 @@ class NumberedTask(asyncio.Task[T]):
 
     def abandon(self) -> None:
         """Unwind the suspended coroutine without the loop, whatever its clean-up raises or tries to await."""
-        self._log_destroy_pending = False  # asyncio's "Task was destroyed but it is pending!"
         coro = self.get_coro()
         for _ in range(_REFUSALS_OF_THE_END):
             with contextlib.suppress(Exception, SystemExit, asyncio.CancelledError, GeneratorExit):

@@ -75,7 +75,7 @@ class _Jump:
     def select(self, timeout: float | None) -> list[Any]:
         """Move the time to the next timer, unless something is ready (a time-out of 0). Never reports input.
 
-        The size of a time-out is ignored: asyncio caps it at a day, and a sum of days drifts from the timer's instant.
+        The size of a time-out is ignored: asyncio caps it at a day, while the timer's own instant is exact.
         """
         if timeout == 0:
             self._turns += 1

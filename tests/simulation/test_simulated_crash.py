@@ -101,7 +101,12 @@ class TestCrash:
         assert disk.lines == []
 
     def test_code_that_swallows_its_own_death_is_dead_all_the_same(self):
+        ran = []
+
         async def daemon(ambient):
+            ambient.loop.call_soon(ran.append, "ready before the crash")
+            await asyncio.sleep(0)
+            ambient.loop.call_soon(ran.append, "set before the crash")
             try:
                 ambient.loop.crash("swallowed")
             except BaseException:  # noqa: BLE001  # code that catches too much is the case under test
@@ -111,6 +116,20 @@ class TestCrash:
             with pytest.raises(SimulatedCrash, match="swallowed"):
                 life.run(daemon)
             assert life.deaths == ["swallowed"]
+        assert ran == ["ready before the crash"]
+
+    def test_what_was_ready_in_the_same_turn_does_not_run(self):
+        ran = []
+
+        async def daemon(ambient):
+            ambient.loop.call_at(5, ran.append, "before")
+            ambient.loop.call_at(5, ambient.loop.kill, "by a neighbour")
+            ambient.loop.call_at(5, ran.append, "after")
+            await asyncio.sleep(5)
+
+        with LoopLife() as life, pytest.raises(SimulatedCrash, match="by a neighbour"):
+            life.run(daemon)
+        assert ran == ["before"]
 
     def test_a_crash_inside_a_task_group_does_not_wait_for_the_siblings(self):
         disk = Disk()
@@ -173,8 +192,11 @@ class TestCrash:
             failed = ambient.loop.create_future()
             failed.set_exception(LookupError("nobody asks"))
             async with asyncio.TaskGroup() as group:
-                for work in (estate.awaits_in_clean_up, estate.starts_tasks_in_clean_up, estate.iterates, estate.nests):
-                    group.create_task(work())
+                group.create_task(estate.awaits_in_clean_up())
+                group.create_task(estate.starts_tasks_in_clean_up())
+                group.create_task(estate.iterates())
+                group.create_task(estate.holds_a_generator())
+                group.create_task(estate.nests())
                 await asyncio.sleep(10)
                 group.create_task(estate.helper())  # never takes its first step
                 ambient.loop.crash("now")
@@ -210,7 +232,7 @@ class Estate:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.shield(self.helper())
+            await asyncio.create_task(self.helper())
 
     async def generate(self):
         try:
@@ -224,6 +246,10 @@ class Estate:
     async def iterates(self):
         async for _ in self.generate():
             pass
+
+    async def holds_a_generator(self):
+        async for _ in self.generate():
+            await asyncio.Event().wait()
 
     async def nests(self):
         async with asyncio.TaskGroup() as group, asyncio.Lock():
