@@ -13,6 +13,9 @@ from typing import Any
 from connectors.jira.picture import Block, Facts, Heading, Paragraph, Piece, Verbatim
 from connectors.jira.text import jira_length
 
+_ENDS_LINE = ("paragraph", "heading", "codeBlock", "hardBreak")
+_LINE_END = object()
+
 
 def render(blocks: Sequence[Block]) -> dict[str, Any]:
     """The blocks as a document."""
@@ -25,19 +28,23 @@ def size(document: object) -> int:
 
 
 def plain_text(document: object) -> str:
-    """All text of a document that Jira returned, in order. Takes anything, and any depth."""
+    """All text of a document that Jira returned, in order, one line for each paragraph. Takes anything, and any depth."""
     found: list[str] = []
-    waiting = [document]
+    waiting: list[object] = [document]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, list):
+        if node is _LINE_END:
+            found.append("\n")
+        elif isinstance(node, list):
             waiting.extend(reversed(node))
         elif isinstance(node, dict):
             text = node.get("text")
             if isinstance(text, str):
                 found.append(text)
+            if node.get("type") in _ENDS_LINE:
+                waiting.append(_LINE_END)
             waiting.append(node.get("content"))
-    return "".join(found)
+    return "".join(found).strip("\n")
 
 
 def _node(block: Block) -> dict[str, Any]:

@@ -97,10 +97,7 @@ def facts_of(incident: IncidentView) -> Facts:
 
 def alert_of(alert: AlertView) -> tuple[Block, ...]:
     """One alert: state, name, what it says, since when, its links, its labels."""
-    title = (
-        *line("Firing" if alert.is_firing else "Cleared", is_strong=True),
-        *line(f": {alert.name}", is_strong=True),
-    )
+    title = line(f"{'Firing' if alert.is_firing else 'Cleared'}: {alert.name}", is_strong=True)
     times = f"since {instant(alert.first_seen_at)}"
     if alert.cleared_at is not None:
         times += f", cleared {instant(alert.cleared_at)}"

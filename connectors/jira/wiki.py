@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from connectors.jira.picture import Block, Facts, Heading, Paragraph, Piece, Verbatim
 from connectors.jira.text import jira_length
 
-_SPECIAL = re.compile(r"[*_?\-+^~{}\[\]|!#]")
+# Effects such as *strong* and -deleted- begin and end at the edge of a word: inside one (2026-01-02) they mean nothing.
+_SPECIAL = re.compile(r"[\\{}\[\]|!#]|(?<!\w)[*_?\-+^~]|[*_?\-+^~](?!\w)|(?<=_)_|_(?=_)")
 _LINE_START = re.compile(r"^(h[1-6]|bq)\.")
 _IN_LINK_NAME = re.compile(r"[\[\]|]")
 _LINK_BREAKERS = re.compile(r"[\[\]|]")
@@ -36,7 +37,7 @@ def plain_text(text: object) -> str:
 
 def escape(text: str) -> str:
     """The text with nothing left in it that the markup would obey."""
-    escaped = _SPECIAL.sub(lambda found: "\\" + found.group(), text.replace("\\", "&#92;"))
+    escaped = _SPECIAL.sub(lambda found: "&#92;" if found.group() == "\\" else "\\" + found.group(), text)
     return _LINE_START.sub(r"\1&#46;", escaped)
 
 
