@@ -91,6 +91,8 @@ class Delivery:
     """For comments: the last timeline line that the text holds; fixed at the first attempt so that a repeat is equal."""
     detail: str = ""
     receipt_id: str = ""
+    receipt_status: str = ""
+    """``delivered`` or ``failed`` once the service has said so."""
     settled_at: datetime | None = None
 
 
@@ -216,7 +218,7 @@ def settle_receipt(
 ) -> Settlement:
     """A later word of the service on a page that it had accepted: ``delivered`` or ``failed``."""
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
-    after = replace(delivery, detail=detail or status)
+    after = replace(delivery, detail=detail or status, receipt_status=status)
     if delivery.kind is EffectKind.PAGE and delivery.person and delivery.channel:
         where = f"{delivery.person} by {delivery.channel}"
         if status == "delivered":

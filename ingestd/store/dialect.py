@@ -12,6 +12,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from ingestd.errors import StoreBusy
+
 _BUSY_MS = 5_000
 _CHECKPOINT_PAGES = 2_000
 _PG_RETRYABLE_CLASSES = ("40", "08", "55P03", "57P01")
@@ -106,6 +108,11 @@ def is_retryable(error: BaseException) -> bool:
         return str(state).startswith(_PG_RETRYABLE_CLASSES)
     words = str(error.orig).lower()
     return isinstance(error, OperationalError) and ("locked" in words or "busy" in words)
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the database itself failed (busy, full, lost), so that nothing can be said of what it was asked to do."""
+    return isinstance(error, DBAPIError | StoreBusy)
 
 
 def quick_check(connection: Connection) -> str:

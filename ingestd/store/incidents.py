@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from ingestd.core.effects import Deadline
 from ingestd.core.incident import Incident, Member
 from ingestd.core.names import IncidentId, IncidentState
 from ingestd.ports import TicketRef
 from ingestd.store import dialect
-from ingestd.store.rows import chunks, columns_of, value_of
+from ingestd.store.rows import chunks, columns_of, row_of, value_of
 from ingestd.store.schema import deadlines, incidents, members, settings, tickets
 
 FIRST_NUMBER = 1001
@@ -139,3 +139,22 @@ def open_counts(connection: Connection) -> dict[tuple[str, str], int]:
         .group_by(incidents.c.state, incidents.c.severity)
     )
     return {(str(state), str(severity)): count for state, severity, count in connection.execute(query)}
+
+
+def save_ticket(connection: Connection, ticket: Ticket) -> None:
+    """Remember the incident's ticket; one that it had in the same system before is replaced."""
+    dialect.upsert(connection, tickets, ["incident_id", "connector"], [row_of(ticket)])
+
+
+def ticket_was_told(connection: Connection, incident_id: IncidentId, connector: str, up_to: int) -> None:
+    """The ticket holds the timeline up to and with this line."""
+    connection.execute(
+        update(tickets)
+        .where(tickets.c.incident_id == incident_id, tickets.c.connector == connector, tickets.c.noted_up_to < up_to)
+        .values(noted_up_to=up_to)
+    )
+
+
+def forget_ticket(connection: Connection, incident_id: IncidentId, connector: str) -> None:
+    """The ticket is gone from the outside system."""
+    connection.execute(delete(tickets).where(tickets.c.incident_id == incident_id, tickets.c.connector == connector))

@@ -162,6 +162,7 @@ outbox = Table(
     Column("noted_up_to", BigInteger),
     Column("detail", Text, nullable=False),
     Column("receipt_id", Text, nullable=False),
+    Column("receipt_status", Text, nullable=False),
     Column("settled_at", UtcInstant),
 )
 _UNSETTLED = outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN])

@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from ingestd.ambient import Clock
 from ingestd.core import sources
@@ -21,7 +20,6 @@ from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.decide import decide_alerts
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
 from ingestd.core.names import EnvelopeId
-from ingestd.errors import StoreBusy
 from ingestd.store import apply, dialect, inbox, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
@@ -29,6 +27,7 @@ from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
 from ingestd.workers import self_report
 from ingestd.workers.current import Current, Standing
+from ingestd.workers.wake import Wake
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -107,7 +106,9 @@ def process_batch(
     waiting = inbox.oldest_waiting(connection, limit)
     for envelope in waiting:
         if envelope.id in poison:
-            bad = Unreadable(INTERNAL_ERROR, "deciding this envelope failed; see the log, then retry it after an update")
+            bad = Unreadable(
+                INTERNAL_ERROR, "deciding this envelope failed; see the log, then retry it after an update"
+            )
             _quarantine(connection, report, envelope, bad, standing, now)
             continue
         parsed = sources.read(
@@ -180,7 +181,7 @@ def _quarantine(
 class Processor:
     """The worker's step around ``process_batch``."""
 
-    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics, wake: Any) -> None:  # noqa: ANN401 (Wake: see app)
+    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics, wake: Wake) -> None:
         self._database = database
         self._current = current
         self._clock = clock
@@ -194,10 +195,9 @@ class Processor:
         limit = 1 if self._suspect is not None else BATCH_ENVELOPES
         try:
             report = await self._process(limit)
-        except (DBAPIError, StoreBusy):
-            raise
-        except Exception:
-            await self._find_culprit()
+        except Exception as error:
+            if not dialect.is_trouble(error):
+                await self._find_culprit()
             raise
         self._suspect = None
         self._tell(report)
@@ -205,9 +205,7 @@ class Processor:
 
     async def _process(self, limit: int) -> BatchReport:
         now = self._clock.now()
-        return await self._database.run(
-            process_batch, self._current.standing, now, limit, frozenset(self._poison)
-        )
+        return await self._database.run(process_batch, self._current.standing, now, limit, frozenset(self._poison))
 
     async def _find_culprit(self) -> None:
         """Something in the batch breaks the decision: go one by one, and put aside what fails alone twice."""
@@ -246,12 +244,8 @@ class Processor:
                 metrics.rule_matches.labels(finding.rule).inc()
             if finding.join is JoinReason.OPENED:
                 metrics.incidents_opened.inc()
-                log.info(
-                    log_events.INCIDENT_CHANGED, incident=finding.incident_id, change="opened", rule=finding.rule
-                )
-        self._wake.for_connectors(report.connectors)
-        if report.has_deadlines:
-            self._wake.timekeeper()
+                log.info(log_events.INCIDENT_CHANGED, incident=finding.incident_id, change="opened", rule=finding.rule)
+        self._wake.after(report.connectors, has_deadlines=report.has_deadlines)
 
     async def idle_seconds(self) -> float:
         """Envelopes ring the bell; waiting is only a safety net."""

@@ -1,0 +1,61 @@
+"""Forgets what has been kept long enough, a little at a time, and keeps the slow gauges."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from ingestd.ambient import Clock
+from ingestd.store import inbox, incidents, links, outbox
+from ingestd.store.database import Database
+from ingestd.telemetry import log_events
+from ingestd.telemetry.metrics import Metrics
+from ingestd.workers.current import Current
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+PRUNE_COUNT_MAX = 500
+IDLE_SECONDS = 15.0
+
+
+def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
+    pruned = inbox.prune(connection, now - timedelta(seconds=keep_seconds), PRUNE_COUNT_MAX)
+    return pruned + links.prune(connection, now)
+
+
+def _measure(
+    connection: Connection,
+) -> tuple[dict[tuple[str, str], int], list[outbox.OutboxCount], int]:
+    return incidents.open_counts(connection), outbox.counts(connection), inbox.waiting_count(connection)
+
+
+class Janitor:
+    """The worker's step."""
+
+    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics) -> None:
+        self._database = database
+        self._current = current
+        self._clock = clock
+        self._metrics = metrics
+
+    async def run_once(self) -> bool:
+        """Prune one piece and measure; true if there is more to prune."""
+        keep = self._current.standing.keep_envelopes_seconds
+        pruned = await self._database.run(_prune, keep, self._clock.now())
+        if pruned:
+            log.info(log_events.PRUNED, count=pruned)
+        open_counts, outbox_counts, waiting = await self._database.read(_measure)
+        self._metrics.incidents.clear()
+        for (state, severity), count in open_counts.items():
+            self._metrics.incidents.labels(state, severity).set(count)
+        self._metrics.outbox.clear()
+        for row in outbox_counts:
+            self._metrics.outbox.labels(row.connector, row.state.value).set(row.count)
+        self._metrics.inbox_waiting.set(waiting)
+        return pruned >= PRUNE_COUNT_MAX
+
+    async def idle_seconds(self) -> float:
+        """Now and then."""
+        return IDLE_SECONDS

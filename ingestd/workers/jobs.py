@@ -1,0 +1,245 @@
+"""Claims deliveries with everything that performing them needs, and settles them: two short transactions, nothing in between.
+
+What is told is put together at the claim from the incident as it is then. What is moot by then is dropped with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from ingestd.core import relevance
+from ingestd.core.effects import DeadlineKind, Decision, DropReason, TimelineEntry
+from ingestd.core.incident import Incident
+from ingestd.core.names import EffectKind
+from ingestd.core.settle import Delivery, DeliveryState, Outcome, OutcomeKind, settle
+from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
+from ingestd.store import apply, dialect, links, outbox, timeline, view
+from ingestd.store import incidents as incident_store
+from ingestd.workers.current import Standing
+
+NOTE_LINES_MAX = 40
+LINK_LIFE = timedelta(hours=72)
+DELAY_TOLD_MINUTES = 3
+"""A page that is later than this says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One delivery that has been claimed. ``is_lookup``: find out what became of it before anything is sent again."""
+
+    delivery: Delivery
+    incident: Incident
+    told: IncidentView
+    is_lookup: bool
+    ticket: TicketRef | None = None
+    note: TicketNote | None = None
+    page: PageText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What a claim gave: jobs to do, and deliveries that were dropped instead."""
+
+    jobs: tuple[Job, ...]
+    dropped: tuple[tuple[Delivery, DropReason], ...]
+
+
+def take(
+    connection: Connection,
+    connector: str,
+    standing: Standing,
+    now: datetime,
+    lease_seconds: float,
+    tokens: Sequence[str],
+) -> Take:
+    """Claim at most as many deliveries as there are ``tokens``: each page gets one for its link."""
+    jobs: list[Job] = []
+    dropped: list[tuple[Delivery, DropReason]] = []
+    claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=len(tokens))
+    for delivery, token in zip(claimed, tokens, strict=False):
+        made = _make(connection, delivery, standing, now, token)
+        if isinstance(made, Job):
+            jobs.append(made)
+            continue
+        outbox.save(
+            connection,
+            replace(delivery, state=DeliveryState.DROPPED, detail=made.value, settled_at=now, lease_until=None),
+        )
+        _note_drop(connection, delivery, made, now)
+        dropped.append((delivery, made))
+    return Take(tuple(jobs), tuple(dropped))
+
+
+def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, now: datetime) -> None:
+    if delivery.kind is EffectKind.TICKET_COMMENT:
+        return
+    whom = f" to {delivery.person}" if delivery.person else ""
+    text = f"{delivery.kind}{whom} not sent: {reason.replace('_', ' ')}"
+    entry = TimelineEntry(delivery.incident_id, now, "dropped", reason.value, text)
+    apply.write(connection, Decision(timeline=(entry,)), now)
+
+
+def _make(
+    connection: Connection, delivery: Delivery, standing: Standing, now: datetime, token: str
+) -> Job | DropReason:
+    incident = incident_store.load(connection, delivery.incident_id)
+    if incident is None:
+        return DropReason.CLOSED
+    ticket = incident_store.ticket_of(connection, incident.id, delivery.connector) if delivery.kind.is_ticket else None
+    lines: list[timeline.Line] = []
+    if delivery.kind.is_ticket:
+        delivery, lines = _word_note(connection, delivery, ticket)
+        if delivery.kind is EffectKind.TICKET_COMMENT:
+            incident = _comment_is_worded(connection, incident, now)
+    reason = relevance.moot(
+        delivery,
+        incident,
+        has_ticket=ticket is not None,
+        has_news=bool(lines),
+        is_superseded=outbox.has_later_in_lane(connection, delivery),
+    )
+    # What may already have happened is looked up even if it is moot by now: its trace must not be lost.
+    is_lookup = delivery.unknown_since is not None
+    if reason is not None and not (is_lookup and delivery.kind is EffectKind.TICKET_OPEN):
+        return reason
+    told = view.build(connection, incident, standing.external_url)
+    if delivery.kind.is_ticket:
+        note = TicketNote(told, tuple(view.line_of(line) for line in lines))
+        return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
+    page = _word_page(connection, delivery, incident, told, standing, now, token)
+    return Job(delivery, incident, told, is_lookup, page=page) if page else DropReason.PERSON_UNKNOWN
+
+
+def _word_note(
+    connection: Connection, delivery: Delivery, ticket: incident_store.Ticket | None
+) -> tuple[Delivery, list[timeline.Line]]:
+    """Fix which lines the note holds at the first attempt, so that a repeat says the same."""
+    if delivery.noted_up_to is None:
+        newest = timeline.newest_seq(connection, delivery.incident_id)
+        delivery = replace(delivery, noted_up_to=newest)
+        outbox.save(connection, delivery)
+    assert delivery.noted_up_to is not None, "it has just been set"
+    after = ticket.noted_up_to if ticket else delivery.noted_up_to
+    return delivery, timeline.for_ticket(connection, delivery.incident_id, after, delivery.noted_up_to, NOTE_LINES_MAX)
+
+
+def _comment_is_worded(connection: Connection, incident: Incident, now: datetime) -> Incident:
+    if incident.is_comment_waiting:
+        incident = replace(incident, is_comment_waiting=False)
+        apply.write(connection, Decision(incidents=(incident,)), now)
+    return incident
+
+
+def _word_page(
+    connection: Connection,
+    delivery: Delivery,
+    incident: Incident,
+    told: IncidentView,
+    standing: Standing,
+    now: datetime,
+    token: str,
+) -> PageText | None:
+    assert delivery.person is not None, "a page has a receiver"
+    assert delivery.channel is not None, "a page has a channel"
+    person = standing.policy.people.get(delivery.person)
+    address = person.address_of(delivery.channel) if person else None
+    if person is None or address is None:
+        return None
+    contact = Contact(person.name, person.display_name, delivery.channel, address)
+    if delivery.kind is EffectKind.NOTICE:
+        return PageText("resolved", told, contact, sent_at=now)
+    link = ""
+    if standing.external_url:
+        links.add(
+            connection,
+            links.PageLink(links.hash_of(token), incident.id, person.name, delivery.key, now + LINK_LIFE),
+        )
+        link = f"{standing.external_url}/p/{token}"
+    due = incident_store.deadlines_of(connection, incident.id)
+    next_step_at = next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
+    earlier = incident.escalation.paged if incident.escalation else ()
+    late_minutes = int((now - delivery.created_at).total_seconds() // 60)
+    return PageText(
+        purpose="page",
+        incident=told,
+        contact=contact,
+        level=delivery.level,
+        link=link,
+        reason=delivery.reason,
+        earlier=tuple(f"{name} by {channel}" for name, channel in earlier),
+        next_step_at=next_step_at,
+        delayed_minutes=late_minutes if late_minutes >= DELAY_TOLD_MINUTES else 0,
+        sent_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of an attempt as it was written. ``is_stale``: somebody else holds the delivery; nothing was changed."""
+
+    delivery: Delivery
+    decision: Decision
+    is_stale: bool = False
+
+
+def finish(
+    connection: Connection,
+    job: Job,
+    outcome: Outcome,
+    ticket: TicketRef | None,
+    receipt: PageReceipt | None,
+    standing: Standing,
+    now: datetime,
+    chance: float,
+    lookup_window_seconds: float,
+) -> Settled:
+    """Write the end of an attempt, if this claim still holds the delivery."""
+    dialect.serialise_decisions(connection)
+    held = outbox.holds(connection, job.delivery)
+    incident = incident_store.load(connection, job.delivery.incident_id)
+    if held is None or incident is None:
+        return Settled(job.delivery, Decision(), is_stale=True)
+    settlement = settle(
+        held,
+        outcome,
+        incident,
+        standing.policy,
+        now,
+        chance=chance,
+        lookup_window_seconds=lookup_window_seconds,
+    )
+    after = settlement.delivery
+    if receipt is not None:
+        after = replace(after, receipt_id=receipt.id)
+    outbox.save(connection, after)
+    apply.write(connection, settlement.decision, now)
+    _follow_ticket(connection, after, outcome, ticket, now)
+    return Settled(after, settlement.decision)
+
+
+def _follow_ticket(
+    connection: Connection, delivery: Delivery, outcome: Outcome, ticket: TicketRef | None, now: datetime
+) -> None:
+    if outcome.kind is OutcomeKind.GONE:
+        incident_store.forget_ticket(connection, delivery.incident_id, delivery.connector)
+    if outcome.kind is not OutcomeKind.DONE or not delivery.kind.is_ticket:
+        return
+    if delivery.kind is EffectKind.TICKET_OPEN and ticket is not None:
+        incident_store.save_ticket(
+            connection,
+            incident_store.Ticket(
+                delivery.incident_id,
+                delivery.connector,
+                ticket.id,
+                ticket.label,
+                ticket.url,
+                now,
+                delivery.noted_up_to or 0,
+            ),
+        )
+    elif delivery.kind is not EffectKind.TICKET_PRIORITY and delivery.noted_up_to is not None:
+        incident_store.ticket_was_told(connection, delivery.incident_id, delivery.connector, delivery.noted_up_to)

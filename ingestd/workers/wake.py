@@ -1,0 +1,29 @@
+"""Who is woken after a commit. A bell that nobody hears loses nothing: every worker looks by itself after a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ingestd.core.effects import Decision
+from ingestd.workers.worker import Bell
+
+
+class Wake:
+    """The bells of the workers, hung up by the composition root."""
+
+    def __init__(self) -> None:
+        self.processor = Bell()
+        self.timekeeper = Bell()
+        self.dispatchers: dict[str, Bell] = {}
+
+    def after(self, connectors: Iterable[str], *, has_deadlines: bool) -> None:
+        """A transaction queued deliveries for these connectors, and perhaps set deadlines."""
+        for connector in connectors:
+            if connector in self.dispatchers:
+                self.dispatchers[connector].ring()
+        if has_deadlines:
+            self.timekeeper.ring()
+
+    def after_decision(self, decision: Decision) -> None:
+        """A decision was written."""
+        self.after({effect.connector for effect in decision.effects}, has_deadlines=bool(decision.deadlines))
