@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -27,15 +27,21 @@ _LOGIN_PAGE: Final = b"<!DOCTYPE html><html><title>Login</title><form><input typ
 
 
 class Fault(StrEnum):
-    """What goes wrong with one write request."""
+    """What befalls the next write request instead of, or after, its effect."""
 
-    BUSY_503 = "busy_503"
-    RATE_LIMIT_429 = "rate_limit_429"
-    LOSE_REPLY_AFTER_EFFECT = "lose_reply_after_effect"
-    REFUSE_CONNECTION = "refuse_connection"
+    BUSY_503 = "busy-503"
+    RATE_LIMIT_429 = "rate-limit-429"
+    LOSE_REPLY_AFTER_EFFECT = "lose-reply-after-effect"
+    LOSE_REQUEST = "lose-request"
+    BAD_GATEWAY_AFTER_EFFECT = "bad-gateway-after-effect"
+    REFUSE_CONNECTION = "refuse-connection"
     UNAUTHORIZED = "unauthorized"
-    HTML_LOGIN = "html_login"
-    GARBAGE_2XX = "garbage_2xx"
+    HTML_LOGIN = "html-login"
+    REDIRECT_LOGIN = "redirect-login"
+    GARBAGE_2XX = "garbage-2xx"
+
+
+_AFTER_EFFECT: Final = {Fault.LOSE_REPLY_AFTER_EFFECT, Fault.BAD_GATEWAY_AFTER_EFFECT, Fault.GARBAGE_2XX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,65 +62,48 @@ class _Asked:
     headers: Mapping[str, str]
     body: bytes
 
-    @property
-    def is_write(self) -> bool:
-        return self.method != "GET"
-
 
 class FreshdeskFake:
-    """One account. ``faults`` are used up in order by the next write requests, one each.
-
-    ``index_lag_seconds`` is how late the search, and unless ``list_is_immediate`` the list of tickets, are by ``clock``.
-    ``requests`` lists what arrived, as ``(method, path)``.
-    """
+    """One account in memory. Set the attributes to make it late, narrow or faulty; ``desk.account`` is what its admin set up."""
 
     def __init__(
         self,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC),
         *,
-        api_key: str = "key",
+        index_lag_seconds: float = 0.0,
+        api_key: str = "key-of-the-agent",
         account: Account | None = None,
         limits: RateLimits | None = None,
-        index_lag_seconds: float = 0.0,
-        list_is_immediate: bool = False,
     ) -> None:
+        self.clock = clock
         self.faults: list[Fault] = []
-        self.requests: list[tuple[str, str]] = []
+        """Befall the next write requests, first one first; consumed."""
+        self.requests: list[HttpRequest] = []
         self.index_lag_seconds = index_lag_seconds
-        self.list_is_immediate = list_is_immediate
+        """How late the search is, and the list of tickets too unless ``list_is_immediate``."""
+        self.list_is_immediate = False
         self.limits = limits or RateLimits()
-        self.desk = Desk(account or Account(), clock)
-        self._clock = clock
+        self.desk = Desk(account or Account(), lambda: self.clock())  # noqa: PLW0108 (a test may set another clock later)
         self._authorization = f"Basic {base64.b64encode(f'{api_key}:X'.encode()).decode()}"
         self._minute = 0
         self._used: Counter[str] = Counter()
 
     async def handle(self, request: HttpRequest) -> HttpReply:
-        """Answer one request as Freshdesk would, or as the next fault says."""
+        """Answer as Freshdesk would; raises what an ``HttpClient`` raises where a fault cuts the line."""
+        self.requests.append(request)
         parts = urlsplit(request.url)
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = parts.path.removeprefix("/api/v2")
         asked = _Asked(request.method, path, dict(parse_qsl(parts.query)), headers, request.body)
-        self.requests.append((asked.method, asked.path))
-        fault = self.faults.pop(0) if asked.is_write and self.faults else None
-        match fault:
-            case Fault.REFUSE_CONNECTION:
-                raise TryLater("connection refused")
-            case Fault.BUSY_503:
-                return HttpReply(503, {"content-type": "text/html"}, b"<html>Service Unavailable</html>")
-            case Fault.RATE_LIMIT_429:
-                return _too_many({}, 30)
-            case Fault.UNAUTHORIZED:
-                return _unauthorized()
-            case Fault.HTML_LOGIN:
-                return HttpReply(200, {"content-type": "text/html; charset=utf-8"}, _LOGIN_PAGE)
-            case _:
-                reply = self._answer(asked)
-        if fault is Fault.LOSE_REPLY_AFTER_EFFECT:
-            raise OutcomeUnknown("the connection was lost before the answer")
-        if fault is Fault.GARBAGE_2XX and reply.status < 300:
-            return HttpReply(reply.status, {"content-type": "application/json"}, b'{"id": 1')
-        return reply
+        fault = self.faults.pop(0) if request.method != "GET" and self.faults else None
+        if fault is not None and fault not in _AFTER_EFFECT:
+            return _before_effect(fault)
+        reply = self._answer(asked)
+        return reply if fault is None else _after_effect(fault, reply)
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """The same, under the name that ``ingestd.ports.HttpClient`` gives it."""
+        return await self.handle(request)
 
     # ------------------------------------------------------------------------------------------ what people do and see
 
@@ -148,7 +137,7 @@ class FreshdeskFake:
             return _unauthorized()
         headers = self._count(asked)
         if headers["x-ratelimit-remaining"] == "-1":
-            now = self._clock()
+            now = self.clock()
             return _too_many(headers | {"x-ratelimit-remaining": "0"}, 60 - now.second)
         if (
             asked.method in {"POST", "PUT"}
@@ -163,7 +152,7 @@ class FreshdeskFake:
         return HttpReply(reply.status, {**headers, **reply.headers}, reply.body)
 
     def _count(self, asked: _Asked) -> dict[str, str]:
-        minute = int(self._clock().timestamp() // 60)
+        minute = int(self.clock().timestamp() // 60)
         if minute != self._minute:
             self._minute = minute
             self._used.clear()
@@ -300,6 +289,32 @@ class FreshdeskFake:
             {} if is_last else {"link": f'<https://fake.freshdesk.com/api/v2{asked.path}?page={page + 1}>; rel="next"'}
         )
         return _reply(200, shown, link)
+
+
+def _before_effect(fault: Fault) -> HttpReply:
+    match fault:
+        case Fault.REFUSE_CONNECTION:
+            raise TryLater("connection refused")
+        case Fault.LOSE_REQUEST:
+            raise OutcomeUnknown("the connection was lost")
+        case Fault.RATE_LIMIT_429:
+            return _too_many({}, 30)
+        case Fault.UNAUTHORIZED:
+            return _unauthorized()
+        case Fault.HTML_LOGIN:
+            return HttpReply(200, {"content-type": "text/html; charset=utf-8"}, _LOGIN_PAGE)
+        case Fault.REDIRECT_LOGIN:
+            return HttpReply(302, {"location": "https://fake.freshdesk.com/support/login?return=/api"})
+    return HttpReply(503, {"content-type": "text/html"}, b"<html>Service Unavailable</html>")
+
+
+def _after_effect(fault: Fault, reply: HttpReply) -> HttpReply:
+    if fault is Fault.LOSE_REPLY_AFTER_EFFECT:
+        raise OutcomeUnknown("the connection was lost")
+    if fault is Fault.BAD_GATEWAY_AFTER_EFFECT:
+        return HttpReply(502, {"content-type": "text/html"}, b"<html>Bad Gateway</html>")
+    status = reply.status if reply.status < 300 else 200
+    return HttpReply(status, {"content-type": "application/json"}, b'{"id": 1')
 
 
 def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> HttpReply:
