@@ -1,0 +1,155 @@
+"""Loads the configuration and the rules as one thing: all of it is right, or every problem is reported at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from ingestd.config.model import Config, TeamSection
+from ingestd.config.problems import ConfigProblems, Problem, did_you_mean, has_errors, in_order
+from ingestd.config.references import check_references, names
+from ingestd.config.rule_files import load_rules
+from ingestd.config.secrets import SecretPlaces, fill_in
+from ingestd.config.validation import locate, validate
+from ingestd.config.yaml_tree import Document, Scalar, read_document
+from ingestd.config.yaml_tree import Mapping as YamlMapping
+from ingestd.core.rule_compiler import Known, TeamRoute
+from ingestd.core.ruleset import DEFAULT_TEAM, Ruleset, TicketPlan
+
+Settings = TypeVar("Settings", bound=BaseModel)
+Place = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used. Every path in it is absolute: relative ones began at the file's own folder.
+
+    ``lint`` holds the warnings, in reading order.
+    """
+
+    config: Config
+    ruleset: Ruleset
+    lint: tuple[Problem, ...]
+    folder: Path
+    document: Document = field(repr=False)
+    """The configuration file as read, for problems that only others can find."""
+
+    def problem_at(self, place: Place, code: str, text: str, *, hint: str = "") -> Problem:
+        """An error at a place of the configuration file: ``("channels", "sms")``."""
+        return self.document.problem(locate(self.document.root, place), code, text, hint=hint)
+
+
+def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Loaded:
+    """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else."""
+    folder = path.absolute().parent
+    document, _ = read_document(path)
+    root = document.root
+    if not document.problems and (root is None or (isinstance(root, Scalar) and root.value is None)):
+        document.report(None, "empty", "this file is empty", hint="start from config.example.yaml")
+    fill_in(document, root, SecretPlaces(folder, os.environ if environment is None else environment))
+    config = validate(document, root, Config) if root is not None and not _is_empty(root) else None
+    check_references(document, folder)
+    rules, shown_as = _rules_path(document, path, folder)
+    ruleset, problems = load_rules(rules, _known(document, config), shown_as=shown_as)
+    found = in_order((*document.problems, *problems))
+    document.problems.clear()
+    if config is None or has_errors(found):
+        raise ConfigProblems(found)
+    return Loaded(_with_folder(config, folder), ruleset, found, folder, document)
+
+
+def settings_of(loaded: Loaded, types: Mapping[str, type[BaseModel]], kinds: Iterable[str]) -> dict[str, BaseModel]:
+    """The settings of every connector by its name, each as the model of its kind.
+
+    ``types`` holds the models of the kinds in use, ``kinds`` all kinds that are installed. Raises ``ConfigProblems`` with
+    everything that is wrong with any of them.
+    """
+    document = loaded.document
+    settings: dict[str, BaseModel] = {}
+    for name, section in loaded.config.connectors.items():
+        settings_type = types.get(section.kind)
+        if settings_type is None:
+            place = locate(document.root, ("connectors", name, "kind"))
+            text = f'no connector of kind "{section.kind}" is installed'
+            document.report(place, "unknown-kind", text, hint=did_you_mean(section.kind, kinds))
+            continue
+        found = validate_settings(loaded, name, settings_type)
+        if found is not None:
+            settings[name] = found
+    problems = tuple(document.problems)
+    document.problems.clear()
+    if problems:
+        raise ConfigProblems(problems)
+    return settings
+
+
+def validate_settings(loaded: Loaded, name: str, settings_type: type[Settings]) -> Settings | None:
+    """The settings of one connector; None after its problems were added to ``loaded.document``."""
+    document = loaded.document
+    section = document.root.get("connectors") if isinstance(document.root, YamlMapping) else None
+    entry = section.entries.get(name) if isinstance(section, YamlMapping) else None
+    if entry is None or not isinstance(entry.node, YamlMapping):
+        raise KeyError(name)
+    own = {key: value for key, value in entry.node.entries.items() if key != "kind"}
+    node = YamlMapping(entry.key_span, own)  # a key that is missing is reported at the connector's name
+    settings = validate(document, node, settings_type, place=("connectors", name))
+    return None if settings is None else with_paths_in(settings, loaded.folder)
+
+
+def with_paths_in(model: Settings, folder: Path) -> Settings:
+    """The model with every relative ``Path`` in it, at any depth, taken as relative to ``folder``."""
+    update: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Path) and not value.is_absolute():
+            update[name] = folder / value
+        elif isinstance(value, BaseModel):
+            inner = with_paths_in(value, folder)
+            if inner is not value:
+                update[name] = inner
+    return model.model_copy(update=update) if update else model
+
+
+def _with_folder(config: Config, folder: Path) -> Config:
+    config = with_paths_in(config, folder)
+    if not config.database.is_sqlite:
+        return config
+    url = f"sqlite:{folder / config.database.path}"
+    return config.model_copy(update={"database": config.database.model_copy(update={"url": url})})
+
+
+def _is_empty(root: object) -> bool:
+    return isinstance(root, Scalar) and root.value is None
+
+
+def _rules_path(document: Document, path: Path, folder: Path) -> tuple[Path, str]:
+    """Where the rules are, and how to write that: also for a configuration with problems elsewhere."""
+    section = document.root.get("rules") if isinstance(document.root, YamlMapping) else None
+    node = section.get("path") if isinstance(section, YamlMapping) else None
+    text = (
+        node.value if isinstance(node, Scalar) and isinstance(node.value, str) and "\0" not in node.value else "rules"
+    )
+    return folder / text, str(path.parent / text)
+
+
+def _known(document: Document, config: Config | None) -> Known:
+    """The names that rules may use; from the tree alone if the configuration has problems."""
+    teams: dict[str, TeamSection] = dict.fromkeys(names(document.root, "teams"), TeamSection())
+    if config is not None:
+        teams.update(config.teams)
+    teams.setdefault(DEFAULT_TEAM, TeamSection())
+    return Known(
+        teams={name: _route(team) for name, team in teams.items()},
+        policies=names(document.root, "policies"),
+        connectors=names(document.root, "connectors"),
+    )
+
+
+def _route(team: TeamSection) -> TeamRoute:
+    ticket = TicketPlan(team.ticket.to, team.ticket.options) if team.ticket else None
+    return TeamRoute(team.policy, ticket)

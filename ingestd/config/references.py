@@ -1,0 +1,169 @@
+"""Names in the configuration that must mean something: people in policies, connectors of channels, files that must be there.
+
+Works on the tree, not on the validated model, so that it finds its problems also in a file that has others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingestd.config.problems import did_you_mean
+from ingestd.config.quantities import parse_listen
+from ingestd.config.validation import locate
+from ingestd.config.yaml_tree import Document, Mapping, Node, Scalar, Sequence, Span
+from ingestd.core.names import Channel
+from ingestd.core.ruleset import DEFAULT_TEAM
+
+_ADDRESS_KEYS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
+
+
+def names(root: Node | None, section: str) -> frozenset[str]:
+    """The names that a section of the file defines."""
+    found = root.get(section) if isinstance(root, Mapping) else None
+    return frozenset(found.entries) if isinstance(found, Mapping) else frozenset()
+
+
+def check_references(document: Document, folder: Path) -> None:
+    """Add a problem for every name that stands for nothing, and for every file that is not there."""
+    root = document.root
+    connectors = names(root, "connectors")
+    _check_policies(document, root)
+    for _, team in _entries(root, "teams"):
+        _check_name(document, team, "policy", "policy", names(root, "policies"))
+        ticket = team.get("ticket") if isinstance(team, Mapping) else None
+        _check_name(document, ticket, "to", "connector", connectors)
+    channels = root.get("channels") if isinstance(root, Mapping) else None
+    for channel in Channel:
+        _check_name(document, channels, channel, "connector", connectors)
+    _check_people(document, root)
+    _check_tls(document, root, folder)
+    _check_default_team(document, root)
+    _lint_openness(document, root)
+
+
+def _check_policies(document: Document, root: Node | None) -> None:
+    people = names(root, "people")
+    for _, policy in _entries(root, "policies"):
+        steps = policy.get("steps") if isinstance(policy, Mapping) else None
+        for step in steps.items if isinstance(steps, Sequence) else ():
+            page = step.get("page") if isinstance(step, Mapping) else None
+            for person in page.items if isinstance(page, Sequence) else ():
+                _check_word(document, person, "person", people)
+
+
+def _check_people(document: Document, root: Node | None) -> None:
+    channels = names(root, "channels")
+    paged = {channel: key for channel, key in _ADDRESS_KEYS.items() if channel.value in channels}
+    for name, person in _entries(root, "people"):
+        if not isinstance(person, Mapping):
+            continue
+        key_span = locate(root, ("people", name), at_key=True)
+        if not any(key in person.entries for key in paged.values()):
+            wanted = " or ".join(paged.values()) or "a channel that a connector serves"
+            document.report(key_span, "unreachable", f'"{name}" cannot be paged', hint=f"needs {wanted}")
+        notify = person.get("notify")
+        for item in notify.items if isinstance(notify, Sequence) else ():
+            _check_notify(document, name, person, item, channels)
+
+
+def _check_notify(document: Document, name: str, person: Mapping, item: Node, channels: frozenset[str]) -> None:
+    if not isinstance(item, Scalar) or item.value not in {channel.value for channel in Channel}:
+        return  # the model says what is wrong with it
+    channel = Channel(item.value)
+    key = _ADDRESS_KEYS[channel]
+    if key not in person.entries:
+        document.report(item.span, "unreachable", f'"{name}" has no {key} for {channel}', hint=f"add  {key}: ...")
+    if channel.value not in channels:
+        hint = f"add  {channel}: CONNECTOR  under channels"
+        document.report(item.span, "unknown-channel", f"no connector serves {channel}", hint=hint)
+
+
+def _check_tls(document: Document, root: Node | None, folder: Path) -> None:
+    server = root.get("server") if isinstance(root, Mapping) else None
+    tls = server.get("tls") if isinstance(server, Mapping) else None
+    for key in ("cert_file", "key_file"):
+        node = tls.get(key) if isinstance(tls, Mapping) else None
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            continue
+        try:
+            with (folder / node.value).open("rb") as stream:
+                is_pem = b"-----BEGIN" in stream.read(65_536)
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "not a path"
+            document.report(
+                node.span, "missing-file", f'cannot read "{node.value}": {reason}', hint=f"looked in {folder}"
+            )
+            continue
+        if not is_pem:
+            document.report(node.span, "value", f'"{node.value}" is not a PEM file', hint="it has no -----BEGIN line")
+
+
+def _check_default_team(document: Document, root: Node | None) -> None:
+    if not isinstance(root, Mapping) or "teams" not in root.entries:
+        return  # the model says that the key is missing
+    span = root.entries["teams"].key_span
+    if DEFAULT_TEAM not in names(root, "teams"):
+        text = f'there is no team "{DEFAULT_TEAM}": what no rule matches goes to it'
+        document.report(span, "unknown-team", text, hint=f"add  {DEFAULT_TEAM}: {{policy: ..., ticket: {{to: ...}}}}")
+        return
+    for key, lack in (("policy", "pages nobody"), ("ticket", "opens no ticket")):
+        team = locate(root, ("teams", DEFAULT_TEAM), at_key=True)
+        node = _at(root, "teams", DEFAULT_TEAM, key)
+        if node is None or (isinstance(node, Scalar) and node.value in {"none", None}):
+            text = f"an alert that no rule matches {lack}: the team {DEFAULT_TEAM} has no {key}"
+            document.lint(team, f"default-{key}", text, hint=f"add  {key}")
+
+
+def _lint_openness(document: Document, root: Node | None) -> None:
+    """What is harmless on loopback and not elsewhere."""
+    listen = _at(root, "server", "listen")
+    try:
+        is_local = listen is None or (isinstance(listen, Scalar) and parse_listen(listen.value).is_loopback)
+    except ValueError:
+        return
+    open_api = _at(root, "api", "loopback_without_token")
+    tokens = _at(root, "api", "tokens")
+    if not (isinstance(tokens, Sequence) and tokens.items) and not (
+        isinstance(open_api, Scalar) and open_api.value is True
+    ):
+        text = "nobody can use the API or the CLI: there is no token"
+        document.lint(_key(root, "api"), "api-closed", text, hint="add api.tokens, or  loopback_without_token: true")
+    if is_local:
+        return
+    for name, source in _entries(root, "sources"):
+        auth = source.get("auth") if isinstance(source, Mapping) else None
+        if isinstance(auth, Scalar) and auth.value == "none":
+            text = f'anybody who reaches this machine can send alerts to "{name}"'
+            document.lint(auth.span, "auth-none", text, hint="use bearer, basic, header or grafana_hmac")
+    if _at(root, "server", "external_url") is None:
+        text = "pages carry no link to acknowledge: server.external_url is not set"
+        document.lint(_key(root, "server"), "external-url", text, hint="set it to the address that people reach")
+
+
+def _key(root: Node | None, section: str) -> Span | None:
+    return locate(root, (section,), at_key=True) if isinstance(root, Mapping) and section in root.entries else None
+
+
+def _at(node: Node | None, *keys: str) -> Node | None:
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def _entries(root: Node | None, section: str) -> Iterator[tuple[str, Node]]:
+    found = _at(root, section)
+    for name, entry in found.entries.items() if isinstance(found, Mapping) else ():
+        yield name, entry.node
+
+
+def _check_name(document: Document, holder: Node | None, key: str, what: str, known: frozenset[str]) -> None:
+    node = holder.get(key) if isinstance(holder, Mapping) else None
+    if node is not None and not (isinstance(node, Scalar) and node.value == "none" and key != "to"):
+        _check_word(document, node, what, known)
+
+
+def _check_word(document: Document, node: Node, what: str, known: frozenset[str]) -> None:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in known:
+        text = f'{what} "{node.value[:60]}" is not defined'
+        document.report(node.span, f"unknown-{what}", text, hint=did_you_mean(node.value, known))

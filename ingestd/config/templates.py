@@ -1,0 +1,225 @@
+"""Compiles title and summary templates: a small, bounded part of Jinja2.
+
+Jinja2's sandbox keeps a template away from Python's internals, but not from memory: ``{{ '%1000000000s' % 'x' }}`` builds a
+gigabyte. So a template is checked before it is compiled and may hold text, expressions, a list of filters, ``if``, and
+``for`` over labels or annotations. No calls, no ``set``, no macros, no powers; ``*`` and ``%`` are for numbers; ``join`` and ``replace``
+are bounded. Alert text is data and never becomes template source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ingestd.config.problems import did_you_mean
+from ingestd.core.classify import TEMPLATE_FIELDS
+from ingestd.core.ruleset import Renderer
+
+SOURCE_LENGTH_MAX = 4096
+OUTPUT_LENGTH_MAX = 65_536
+NUMBER_MAX = 10**18
+
+FILTERS = frozenset(
+    [
+        "abs",
+        "capitalize",
+        "default",
+        "dictsort",
+        "first",
+        "float",
+        "int",
+        "join",
+        "last",
+        "length",
+        "list",
+        "lower",
+        "max",
+        "min",
+        "replace",
+        "round",
+        "sort",
+        "string",
+        "title",
+        "trim",
+        "truncate",
+        "unique",
+        "upper",
+        "urlencode",
+        "wordcount",
+    ]
+)
+
+_ALLOWED: tuple[type[nodes.Node], ...] = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.If,
+    nodes.For,
+    nodes.Name,
+    nodes.Const,
+    nodes.List,
+    nodes.Tuple,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Slice,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.CondExpr,
+    nodes.Concat,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.Pos,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Mul,
+    nodes.Div,
+    nodes.FloorDiv,
+    nodes.Mod,
+    nodes.Keyword,
+)
+_HINTS: dict[type[nodes.Node], str] = {
+    nodes.Call: 'use a filter: "labels.service|upper"',
+    nodes.Pow: "powers are not allowed",
+    nodes.Assign: "write the expression where it is needed",
+}
+
+
+class TemplateProblemError(ValueError):
+    """A template cannot be used. ``word`` is the part to point at, or empty."""
+
+    def __init__(self, text: str, *, hint: str = "", word: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
+        self.word = word
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Labels are looked up as data: a label called ``items`` is not the method of a dict."""
+
+    intercepted_binops = frozenset({"*", "%"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 (Jinja2's signature)
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, LoopContext | Undefined):
+            return super().getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 (Jinja2's signature)
+        if isinstance(obj, Mapping):
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
+        return super().getitem(obj, argument)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+        for value in (left, right):
+            if not isinstance(value, int | float) or abs(value) > NUMBER_MAX:
+                raise TemplateError(f"{operator} is only for numbers up to {NUMBER_MAX:.0e}")
+        return super().call_binop(context, operator, left, right)
+
+
+def _bounded_join(value: Any, d: str = "") -> str:  # noqa: ANN401 (a filter takes anything)
+    parts = [str(part) for part in value]
+    if sum(map(len, parts)) + len(parts) * len(d) > OUTPUT_LENGTH_MAX:
+        raise TemplateError(f"join makes more than {OUTPUT_LENGTH_MAX} characters")
+    return d.join(parts)
+
+
+def _bounded_replace(value: Any, old: str, new: str) -> str:  # noqa: ANN401 (a filter takes anything)
+    text = str(value)
+    if text.count(old) * len(new) + len(text) > OUTPUT_LENGTH_MAX:
+        raise TemplateError(f"replace makes more than {OUTPUT_LENGTH_MAX} characters")
+    return text.replace(old, new)
+
+
+def _environment() -> _Environment:
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, cache_size=0, keep_trailing_newline=False)
+    environment.globals.clear()
+    environment.filters = {name: filter_ for name, filter_ in environment.filters.items() if name in FILTERS}
+    environment.filters["join"] = _bounded_join
+    environment.filters["replace"] = _bounded_replace
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def compile_template(source: str) -> Renderer:
+    """A renderer of the template. Raises ``TemplateProblemError`` for what is wrong or not allowed.
+
+    The renderer raises ``jinja2.TemplateError`` and others for values that do not fit (a label that an alert does not have);
+    its output is cut at ``OUTPUT_LENGTH_MAX`` characters.
+    """
+    if len(source) > SOURCE_LENGTH_MAX:
+        raise TemplateProblemError(f"a template of {len(source)} characters (at most {SOURCE_LENGTH_MAX})")
+    try:
+        _check(_ENVIRONMENT.parse(source))
+        template = _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as exc:
+        raise TemplateProblemError(f"bad template: {exc.message or 'not understood'}", hint=_syntax_hint(exc)) from None
+    except (RecursionError, SyntaxError, MemoryError, OverflowError) as exc:
+        raise TemplateProblemError(f"bad template: too deep ({type(exc).__name__})") from None
+
+    def render(fields: Mapping[str, Any]) -> str:
+        parts: list[str] = []
+        length = 0
+        for part in template.generate(fields):
+            parts.append(part)
+            length += len(part)
+            if length > OUTPUT_LENGTH_MAX:
+                break
+        return "".join(parts)[:OUTPUT_LENGTH_MAX]
+
+    return render
+
+
+def _syntax_hint(exc: TemplateSyntaxError) -> str:
+    if "No filter named" in (exc.message or ""):
+        name = (exc.message or "").split("'")[1]
+        return did_you_mean(name, FILTERS)
+    return "expressions stand in {{ }}, conditions in {% if ... %}...{% endif %}"
+
+
+def _check(tree: nodes.Template) -> None:
+    names = {"loop", *TEMPLATE_FIELDS}
+    names |= {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    pending: list[tuple[nodes.Node, bool]] = [(tree, False)]
+    while pending:
+        node, is_in_loop = pending.pop()
+        if not isinstance(node, _ALLOWED):
+            what = type(node).__name__.lower()
+            hint = _HINTS.get(type(node), "a template is text, {{ expressions }}, if and for")
+            raise TemplateProblemError(f"{what} is not allowed in a template", hint=hint)
+        if isinstance(node, nodes.For):
+            _check_loop(node, is_in_loop=is_in_loop)
+        if isinstance(node, nodes.Name) and node.name not in names:
+            hint = did_you_mean(node.name, TEMPLATE_FIELDS)
+            raise TemplateProblemError(f'there is no template field "{node.name}"', hint=hint, word=node.name)
+        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
+            _check_part(node.node.name, node.attr)
+        pending += [(child, is_in_loop or isinstance(node, nodes.For)) for child in node.iter_child_nodes()]
+
+
+def _check_loop(loop: nodes.For, *, is_in_loop: bool) -> None:
+    if is_in_loop or loop.recursive:
+        raise TemplateProblemError("a loop in a loop is not allowed in a template")
+    over: nodes.Node = loop.iter
+    if isinstance(over, nodes.Filter) and over.name == "dictsort" and over.node is not None:
+        over = over.node
+    if not isinstance(over, nodes.Name) or over.name not in {"labels", "annotations"}:
+        hint = "write {% for name, value in labels|dictsort %}"
+        raise TemplateProblemError("a template loops over labels or annotations only", hint=hint)
+
+
+def _check_part(field: str, part: str) -> None:
+    parts = TEMPLATE_FIELDS.get(field)
+    if parts and part not in parts:
+        text = f'there is no template field "{field}.{part}"'
+        raise TemplateProblemError(text, hint=did_you_mean(part, parts), word=part)
