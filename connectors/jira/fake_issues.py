@@ -181,7 +181,7 @@ class FieldRules:
                 errors[name] = problem
         return errors
 
-    def _problem(self, name: str, value: Any) -> str:  # noqa: ANN401 (JSON)
+    def _problem(self, name: str, value: Any) -> str:  # noqa: ANN401 (JSON of any shape)
         match name:
             case "description":
                 return text_problem(value, is_cloud=self.is_cloud)
@@ -222,7 +222,7 @@ def _is_document(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_node(node: Any, allowed: set[str]) -> bool:  # noqa: ANN401 (JSON)
+def _is_node(node: Any, allowed: set[str]) -> bool:  # noqa: ANN401 (JSON of any shape)
     if not isinstance(node, dict) or node.get("type") not in allowed:
         return False
     if node["type"] == "text":
