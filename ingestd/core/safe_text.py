@@ -52,9 +52,9 @@ _BLOCK: Final[dict[int, str | None]] = {
 
 
 def storable(text: str) -> str:
-    """The text with each NUL and each lone surrogate replaced by U+FFFD; two surrogates that form a pair become their character.
+    """The text with each NUL and each lone surrogate replaced by U+FFFD; everything else stays as it is.
 
-    The result encodes as UTF-8 and can be kept by SQLite and PostgreSQL alike. Everything else stays as it is.
+    The result encodes as UTF-8 and can be kept by SQLite and PostgreSQL alike.
     """
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
@@ -63,7 +63,7 @@ def storable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return text.translate(_SURROGATES)
     return text
 
 
@@ -73,8 +73,10 @@ def one_line(text: str, chars_max: int) -> str:
     Line breaks and tabs become spaces, runs of white space become one space, the ends are trimmed; controls and lone
     surrogates are gone. The work is bounded by ``chars_max``, not by the length of the text.
     """
+    if not text:
+        return ""
     seen = _beginning(text, chars_max)
-    line = " ".join(seen.translate(_ONE_LINE).split())
+    line = " ".join((seen if seen.isprintable() else seen.translate(_ONE_LINE)).split())
     return cut(line, chars_max, was_longer=len(seen) < len(text))
 
 

@@ -31,7 +31,8 @@ _READERS = {SourceKind.ALERTMANAGER: read_alertmanager, SourceKind.GRAFANA: read
 def read(kind: SourceKind, source: str, body: bytes, limits: ReadLimits) -> ParsedEnvelope | Unreadable:
     """The alerts in the body of the source called ``source``, or why it cannot be read. Never raises, whatever the bytes.
 
-    The same bytes give the same answer. Takes under 100 ms and 50 MiB for any 2 MiB with the default limits.
+    The same bytes give the same answer. With the default limits 2 MiB of anything cost about 0.1 s of processor time at worst
+    (measured on one shared core: 60 ms for 2,600 real alerts) and less than 50 MiB.
     """
     document = load_object(body, limits)
     if isinstance(document, Unreadable):

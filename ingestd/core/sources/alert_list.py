@@ -25,6 +25,7 @@ _LINKS: Final = (
     ("image", "imageURL"),
 )
 _STANDS_FOR_ANOTHER_RULE: Final = frozenset({"DatasourceNoData", "DatasourceError"})
+_STATE_REASON: Final = "grafana_state_reason"
 _STATE_REASON_CHARS_MAX: Final = 64
 _COUNT_MAX: Final = 2**31 - 1
 
@@ -94,7 +95,7 @@ class _AlertReader:
             starts_at=read_timestamp(raw.get("startsAt")),
             ends_at=read_timestamp(raw.get("endsAt")),
             links=self._links(raw, full_annotations),
-            state_reason=one_line(annotations.get("grafana_state_reason", ""), _STATE_REASON_CHARS_MAX),
+            state_reason=one_line(annotations.get(_STATE_REASON, ""), _STATE_REASON_CHARS_MAX),
             rule_name=_rule_name(labels),
             value=self.texts.measured(raw.get("values"), raw.get("valueString")),
         )
@@ -106,8 +107,8 @@ class _AlertReader:
         return {}
 
     def _links(self, raw: dict[str, object], annotations: dict[str, str]) -> dict[str, str]:
-        links = {name: url for name, field in _LINKS if (url := read_link(raw.get(field)))}
-        if runbook := read_link(annotations.get("runbook_url")):
+        links = {name: url for name, field in _LINKS if field in raw and (url := read_link(raw[field]))}
+        if "runbook_url" in annotations and (runbook := read_link(annotations["runbook_url"])):
             links["runbook"] = runbook
         return links
 

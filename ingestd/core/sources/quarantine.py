@@ -36,7 +36,7 @@ def quoted(value: object) -> str:
     """A short, safe quotation of what the sender wrote: at most 60 characters; of numbers, lists and objects only the type."""
     match value:
         case str():
-            return f'"{one_line(value, _QUOTE_CHARS_MAX)}"'
+            return f'"{one_line(value[: 2 * _QUOTE_CHARS_MAX], _QUOTE_CHARS_MAX)}"'
         case None:
             return "null"
         case bool():

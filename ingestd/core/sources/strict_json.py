@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from itertools import chain
 from typing import Final, NoReturn
 
 from ingestd.core.alert import Unreadable
-from ingestd.core.safe_text import storable
 from ingestd.core.sources.limits import ReadLimits
 from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
 
 _NUMBER_CHARS_MAX: Final = 40
 """A 128-bit integer has 39 digits, a float of Go or JavaScript at most 25 characters."""
 
-_STRUCTURE: Final = b",:[{"
+_VALUE_BYTES: Final = b",:[{"
+_CONTAINER_BYTES: Final = b"[{"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _UNSTORABLE_HINTS: Final = (b"\\u0000", b"\\ud", b"\\uD", b"\0")
 """Without one of these in the body no string in it can hold a NUL or a surrogate."""
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)", re.DOTALL
+)
 
 
 def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadable:
@@ -36,20 +41,19 @@ def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadab
         return unreadable(
             QuarantineReason.NOT_JSON, "the body is empty; a JSON object with a list `alerts` was expected"
         )
-    values_count = len(body) - len(body.translate(None, _STRUCTURE))
+    values_count = _count_of(_VALUE_BYTES, body)
     if values_count > limits.json_values_count_max:
-        return unreadable(
-            QuarantineReason.TOO_MANY_VALUES,
-            f"the body has about {values_count} JSON values, more than {limits.json_values_count_max}; "
-            "let the sender put fewer alerts into one request (Alertmanager: `max_alerts`, Grafana: Max Alerts)",
-        )
-    text = body.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace")
+        return _too_many_values(f"about {values_count} JSON values", limits.json_values_count_max)
+    containers_count = _count_of(_CONTAINER_BYTES, body)
+    if containers_count > limits.json_containers_count_max:
+        return _too_many_values(f"about {containers_count} JSON lists and objects", limits.json_containers_count_max)
+    body = body.removeprefix(_BYTE_ORDER_MARK)
+    if any(hint in body for hint in _UNSTORABLE_HINTS):
+        body = _without_unstorable(body)
+    text = body.decode("utf-8", "replace")
     try:
         value = _DECODER.decode(text)
-        if _is_deeper_than(value, limits.depth_max):
-            return _too_deep(limits)
-        if any(hint in body for hint in _UNSTORABLE_HINTS):
-            value = _storable_value(value)
+        _check_nesting_and_numbers(value, limits)
     except _Refused as refused:
         return refused.why
     except json.JSONDecodeError as problem:
@@ -105,24 +109,23 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _real(digits: str) -> float:
-    if len(digits) > _NUMBER_CHARS_MAX:
-        raise _Refused(_number_too_long(digits))
-    number = float(digits)
-    if not math.isfinite(number):
-        raise _Refused(
-            unreadable(
-                QuarantineReason.NOT_A_NUMBER,
-                f"the number {digits} is beyond what a float can hold; send it as a string",
-            )
-        )
-    return number
-
-
 def _number_too_long(digits: str) -> Unreadable:
     return unreadable(
         QuarantineReason.NUMBER_TOO_LONG,
         f"a number has {len(digits)} characters, more than {_NUMBER_CHARS_MAX}; send it as a string",
+    )
+
+
+def _count_of(members: bytes, body: bytes) -> int:
+    """How many bytes of the body are one of the members; at the speed of memory, whatever the body."""
+    return len(body) - len(body.translate(None, members))
+
+
+def _too_many_values(found: str, count_max: int) -> Unreadable:
+    return unreadable(
+        QuarantineReason.TOO_MANY_VALUES,
+        f"the body has {found}, more than {count_max}; let the sender put fewer alerts into one request "
+        "(Alertmanager: `max_alerts`, Grafana: Max Alerts)",
     )
 
 
@@ -145,34 +148,34 @@ def _not_json(text: str, problem: json.JSONDecodeError) -> Unreadable:
     )
 
 
-def _is_deeper_than(value: object, depth_max: int) -> bool:
-    """Whether lists and objects are nested deeper, found level by level so that no depth can exhaust the stack."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    depth = 0
-    while level:
-        depth += 1
-        if depth > depth_max:
-            return True
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-    return False
+def _check_nesting_and_numbers(document: object, limits: ReadLimits) -> None:
+    """Looks at every value, level by level, so that no depth can exhaust the stack."""
+    level = [document]
+    for _ in range(limits.depth_max + 1):
+        types = set(map(type, level))
+        if float in types and not all(map(math.isfinite, [value for value in level if isinstance(value, float)])):
+            raise _Refused(
+                unreadable(
+                    QuarantineReason.NOT_A_NUMBER, "a number is beyond what a float can hold; send it as a string"
+                )
+            )
+        if dict not in types and list not in types:
+            return
+        objects = [value for value in level if isinstance(value, dict)]
+        lists = [value for value in level if isinstance(value, list)]
+        level = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
+    raise _Refused(_too_deep(limits))
 
 
-def _storable_value(value: object) -> object:
-    match value:
-        case str():
-            return storable(value)
-        case list():
-            return [_storable_value(inner) for inner in value]
-        case dict():
-            return _unique([(storable(name), _storable_value(inner)) for name, inner in value.items()])
-    return value
+def _without_unstorable(body: bytes) -> bytes:
+    """The body with U+FFFD for every NUL and lone surrogate, still escaped, so that the reader sees equal keys as equal.
+
+    An escaped backslash is spelt in another way first: after that, every backslash begins an escape.
+    """
+    body = body.replace(b"\\\\", b"\\u005c").replace(b"\\u0000", b"\\ufffd").replace(b"\0", b"\\ufffd")
+    return _LONE_SURROGATE.sub(rb"\\ufffd", body) if b"\\ud" in body or b"\\uD" in body else body
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, parse_float=_real, strict=False
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, strict=False
 )

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
 from ingestd.core.safe_text import cut, one_line
 from ingestd.core.sources.limits import ReadLimits
 
 _LINK_CHARS_MAX: Final = 4096
-_NEVER_IN_A_URL: Final = frozenset(' "<>\\^`{|}')
+_LINK: Final = re.compile(r"(?i:https?)://[^ \"<>\\^`{|}/?#][^ \"<>\\^`{|}]*")
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _VALUES_SHOWN_MAX: Final = 16
 _LABELS_KEPT_FIRST: Final = ("alertname", "severity", "rulename", "grafana_folder")
 _ANNOTATIONS_KEPT_FIRST: Final = ("summary", "description", "runbook_url", "grafana_state_reason")
 
 
-def text_map(value: Mapping[str, object]) -> dict[str, str]:
+def text_map(value: dict[str, object]) -> dict[str, str]:
     """Every name with its value as text, in the sender's order, without the empty ones (as Alertmanager does).
 
     ``null`` is empty; numbers, booleans, lists and objects are written as JSON, since a careless template must not cost the alert.
     """
-    texts = {}
-    for name, inner in value.items():
-        text = inner if isinstance(inner, str) else _as_text(inner)
-        if text and name:
-            texts[name] = text
-    return texts
+    if set(map(type, value.values())) == {str} and "" not in value and "" not in value.values():
+        return cast("dict[str, str]", value)
+    texts = {name: inner if isinstance(inner, str) else _as_text(inner) for name, inner in value.items()}
+    return {name: text for name, text in texts.items() if name and text}
 
 
 def _as_text(value: object) -> str:
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(value)
+    return _JSON.encode(value)
 
 
 def read_link(value: object) -> str:
@@ -42,12 +44,9 @@ def read_link(value: object) -> str:
 
     A URL is never cut: half a link leads nowhere.
     """
-    if not isinstance(value, str) or len(value) > _LINK_CHARS_MAX or not value.isprintable():
+    if not value or not isinstance(value, str) or len(value) > _LINK_CHARS_MAX or not value.isprintable():
         return ""
-    scheme, separator, rest = value.partition("://")
-    if scheme.lower() not in {"http", "https"} or not separator or rest[:1] in {"", "/", "?", "#"}:
-        return ""
-    return "" if _NEVER_IN_A_URL.intersection(value) else value
+    return value if _LINK.fullmatch(value) else ""
 
 
 @dataclass(slots=True)
@@ -69,6 +68,8 @@ class TextLimiter:
 
     def line(self, text: str) -> str:
         """The text as one line within the limit of a label value."""
+        if not text:
+            return ""
         return self._cut(one_line(text, self.limits.label_value_chars_max + 1), self.limits.label_value_chars_max)
 
     def measured(self, values: object, fallback: object) -> str:
@@ -83,14 +84,18 @@ class TextLimiter:
         self, full: dict[str, str], count_max: int, chars_max: int, kept_first: tuple[str, ...]
     ) -> dict[str, str]:
         name_chars_max = self.limits.label_name_chars_max
-        if len(full) <= count_max and all(
-            len(name) <= name_chars_max and len(text) <= chars_max for name, text in full.items()
-        ):
+        if not full:
             return full
-        names = sorted(full, key=lambda name: (name not in kept_first, name)) if len(full) > count_max else list(full)
-        self.cut_count += len(names) - len(names[:count_max])
+        is_short = max(map(len, full)) <= name_chars_max and max(map(len, full.values())) <= chars_max
+        if is_short and len(full) <= count_max:
+            return full
+        names = list(full)
+        if len(names) > count_max:
+            wanted = [name for name in kept_first if name in full]
+            names = [*wanted, *(name for name in nsmallest(count_max, full) if name not in wanted)][:count_max]
+        self.cut_count += len(full) - len(names)
         limited: dict[str, str] = {}
-        for name in names[:count_max]:
+        for name in names:
             short = self._cut(name, name_chars_max)
             if short not in limited:
                 limited[short] = self._cut(full[name], chars_max)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+_GO_ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 _CHARS_MIN: Final = len("2026-01-02T03:04:05Z")
 _CHARS_MAX: Final = 64
 _YEAR_MIN: Final = 1970
@@ -17,7 +18,7 @@ def read_timestamp(value: object) -> datetime | None:
     Any number of fraction digits (cut to microseconds) and any offset. Go's zero time ``0001-01-01T00:00:00Z`` means that
     there is none. Years outside 1970 to 2999 count as unreadable, so that arithmetic on the result cannot overflow.
     """
-    if not isinstance(value, str) or not _CHARS_MIN <= len(value) <= _CHARS_MAX:
+    if value == _GO_ZERO_TIME or not isinstance(value, str) or not _CHARS_MIN <= len(value) <= _CHARS_MAX:
         return None
     try:
         instant = datetime.fromisoformat(value.upper())
