@@ -45,7 +45,9 @@ class FreshdeskTickets:
         reply, me = await self._fetch(self._wire.read_agent(), Call("reading the agent"), read_object)
         contact = me.get("contact")
         agent = contact.get("email") if isinstance(contact, dict) else None
-        left, total = (reply.headers.get(f"x-ratelimit-{name}", "?") for name in ("remaining", "total"))
+        left, total = (
+            reply.headers.get(f"x-ratelimit-{name}", "?").removesuffix(".0") for name in ("remaining", "total")
+        )
         return f"agent {agent or 'without a visible address'}; {left} of {total} requests left"
 
     async def find_ticket(self, key: EffectKey, incident: IncidentView, options: Mapping[str, Any]) -> TicketRef | None:  # noqa: ARG002 (the port)

@@ -21,7 +21,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=32)]
 class FreshdeskSettings(BaseModel):
     """One Freshdesk account and how incidents become tickets there. A rule's ``ticket:`` overrides group, type and tags."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     domain: str = Field(
         default="", description="`acme` or `acme.freshdesk.com`; not the address of your own domain (CNAME)."
