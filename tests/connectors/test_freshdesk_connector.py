@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -466,6 +467,13 @@ def test_the_key_is_in_no_representation(connect):
     settings = factory.settings_type(**WRITTEN)
 
     assert "key-of-the-agent" not in f"{settings!r} {settings} {connect()!r}"
+
+
+def test_every_setting_is_documented():
+    guide = (Path(__file__).parents[2] / "docs" / "connectors" / "freshdesk.md").read_text(encoding="utf-8")
+    rows = "".join(line.split("|")[1] for line in guide.splitlines() if line.startswith("| `"))
+
+    assert [name for name in factory.settings_type.model_fields if f"`{name}`" not in rows] == []
 
 
 def test_http_is_taken_for_this_machine_alone():
