@@ -5,6 +5,7 @@ Only ``labels`` can be relied on; unknown keys are ignored, since newer senders 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
@@ -52,7 +53,7 @@ def read_alert_list(document: dict[str, object], source: str, limits: ReadLimits
     if beyond_count:
         refused.append(_too_many(len(listed), limits))
     if refused and not alerts:
-        return refused[0]
+        return _none_readable(refused)
     return ParsedEnvelope(
         alerts=tuple(alerts),
         truncated_count=_count(document.get("truncatedAlerts")) + beyond_count,
@@ -134,6 +135,13 @@ def _bad(path: str, problem: str) -> Unreadable:
     return unreadable(
         QuarantineReason.BAD_ALERT,
         f"{path} {problem}; compare it with the sender's documented webhook body (no custom payload)",
+    )
+
+
+def _none_readable(refused: list[Unreadable]) -> Unreadable:
+    first = refused[0]
+    return (
+        first if len(refused) == 1 else replace(first, detail=f"{first.detail} (and {len(refused) - 1} more like it)")
     )
 
 

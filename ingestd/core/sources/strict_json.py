@@ -23,11 +23,14 @@ _NUMBER_CHARS_MAX: Final = 40
 _VALUE_BYTES: Final = b",:[{"
 _CONTAINER_BYTES: Final = b"[{"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_REPLACEMENT: Final = "\ufffd".encode()
 _UNSTORABLE_HINTS: Final = (b"\\u0000", b"\\ud", b"\\uD", b"\0")
 """Without one of these in the body no string in it can hold a NUL or a surrogate."""
 _LONE_SURROGATE: Final = re.compile(
-    rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)", re.DOTALL
+    rb"\\u[dD](?:[89abAB]HH(?!\\u[dD][c-fC-F]HH)|(?<!\\u[dD][89abAB]HH\\u[dD])[c-fC-F]HH)".replace(b"H", b"[0-9a-fA-F]")
 )
+_DEPTH_SAFE: Final = 200
+"""Whatever the configuration allows: readers written with recursion must never meet Python's limit of 1,000 calls."""
 
 
 def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadable:
@@ -138,7 +141,7 @@ def _too_deep(limits: ReadLimits) -> Unreadable:
 
 def _not_json(text: str, problem: json.JSONDecodeError) -> Unreadable:
     guess = ""
-    if problem.pos == len(text):
+    if problem.pos == len(text) or problem.msg.startswith("Unterminated"):
         guess = "; it looks as if it was cut off"
     elif text.lstrip().startswith("<"):
         guess = "; it looks like HTML or XML"
@@ -151,7 +154,7 @@ def _not_json(text: str, problem: json.JSONDecodeError) -> Unreadable:
 def _check_nesting_and_numbers(document: object, limits: ReadLimits) -> None:
     """Looks at every value, level by level, so that no depth can exhaust the stack."""
     level = [document]
-    for _ in range(limits.depth_max + 1):
+    for _ in range(min(limits.depth_max, _DEPTH_SAFE) + 1):
         types = set(map(type, level))
         if float in types and not all(map(math.isfinite, [value for value in level if isinstance(value, float)])):
             raise _Refused(
@@ -168,11 +171,11 @@ def _check_nesting_and_numbers(document: object, limits: ReadLimits) -> None:
 
 
 def _without_unstorable(body: bytes) -> bytes:
-    """The body with U+FFFD for every NUL and lone surrogate, still escaped, so that the reader sees equal keys as equal.
+    """The body with U+FFFD for every NUL and lone surrogate, before it is parsed, so that the reader sees equal keys as equal.
 
     An escaped backslash is spelt in another way first: after that, every backslash begins an escape.
     """
-    body = body.replace(b"\\\\", b"\\u005c").replace(b"\\u0000", b"\\ufffd").replace(b"\0", b"\\ufffd")
+    body = body.replace(b"\\\\", b"\\u005c").replace(b"\\u0000", b"\\ufffd").replace(b"\0", _REPLACEMENT)
     return _LONE_SURROGATE.sub(rb"\\ufffd", body) if b"\\ud" in body or b"\\uD" in body else body
 
 
