@@ -200,7 +200,7 @@ class FieldRules:
 
 def text_problem(text: object, *, is_cloud: bool) -> str:
     """What is wrong with a description or comment; empty if it may be stored."""
-    if is_cloud != isinstance(text, dict):
+    if not isinstance(text, dict if is_cloud else str):
         return "Operation value must be an Atlassian Document" if is_cloud else "Operation value must be a string"
     if isinstance(text, dict) and not _is_document(text):
         return "Operation value must be an Atlassian Document (see the Atlassian Document Format)"

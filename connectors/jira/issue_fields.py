@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,22 +108,20 @@ def description_of(incident: IncidentView, marker: str, markup: Markup, left_out
     if left_out:
         tail.append(Paragraph((line(f"Jira did not let ingestd set: {', '.join(left_out)}."),)))
     tail.append(Paragraph(((Piece(f"Kept up to date by ingestd. Marker: {marker}"),),)))
-    alerts = [alert_of(alert) for alert in incident.alerts]
-    kept = _fitting(alerts, markup, _room(markup, head, tail))
-    missing = incident.alert_count - kept
+    shown = _fitting((alert_of(alert) for alert in incident.alerts), markup, _room(markup, head, tail))
+    missing = incident.alert_count - len(shown)
     more = pointer(f"… and {missing} more alerts", incident) if missing > 0 else ()
-    return markup.render([*head, *(block for group in alerts[:kept] for block in group), *more, *tail])
+    return markup.render([*head, *(block for group in shown for block in group), *more, *tail])
 
 
 def comment_of(note: TicketNote, key: EffectKey, markup: Markup) -> Any:  # noqa: ANN401 (ADF or a string)
     """What has happened; the newest lines stay if not all fit, and the marker is always last."""
     head = standing_of(note.incident)
     tail = (Paragraph((line(comment_line(key)),)),)
-    newest_first = [news_of(entry) for entry in reversed(note.lines)]
-    kept = _fitting(newest_first, markup, _room(markup, head, tail))
-    missing = len(newest_first) - kept
+    newest_first = _fitting((news_of(entry) for entry in reversed(note.lines)), markup, _room(markup, head, tail))
+    missing = len(note.lines) - len(newest_first)
     more = pointer(f"{missing} earlier lines left out", note.incident) if missing else ()
-    shown = [block for group in reversed(newest_first[:kept]) for block in group]
+    shown = (block for group in reversed(newest_first) for block in group)
     return markup.render([*head, *more, *shown, *tail])
 
 
@@ -132,13 +130,15 @@ def _room(markup: Markup, head: Sequence[Block], tail: Sequence[Block]) -> int:
     return _BUDGET - markup.size(markup.render(head)) - markup.size(markup.render(tail)) - 1500
 
 
-def _fitting(groups: Sequence[Sequence[Block]], markup: Markup, room: int) -> int:
-    """How many groups, from the first, fit."""
-    for count, group in enumerate(groups):
+def _fitting(groups: Iterable[Sequence[Block]], markup: Markup, room: int) -> list[Sequence[Block]]:
+    """The first groups, as many as fit; the rest is not even made."""
+    fitting: list[Sequence[Block]] = []
+    for group in groups:
         room -= markup.size(markup.render(group))
         if room < 0:
-            return count
-    return len(groups)
+            break
+        fitting.append(group)
+    return fitting
 
 
 def _by_id_or(word: str, name: str) -> dict[str, str]:

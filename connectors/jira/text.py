@@ -16,12 +16,11 @@ _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 _LONGEST_LINK = 2000
-_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
 def jira_length(text: str) -> int:
     """How long Jira finds a text: in UTF-16 code units, as Java counts; never less than its number of characters."""
-    return len(text) + len(_BEYOND_BMP.findall(text))
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int) -> str:
@@ -37,13 +36,13 @@ def cut(text: str, limit: int) -> str:
 def clean_block(text: str, limit: int) -> str:
     """Several lines of printable text, at most ``limit`` long; its line ends are line feeds."""
     # Cut once before the work, so that a text of a megabyte costs no more than one that fits.
-    lines = _LINE_ENDS.sub("\n", text[: 4 * limit])
+    lines = _LINE_ENDS.sub("\n", text[: 2 * limit])
     return cut(_UNWANTED.sub("", _SURROGATE.sub("\ufffd", lines)).strip(), limit)
 
 
 def clean_line(text: str, limit: int) -> str:
     """One line of printable text without double spaces, at most ``limit`` long."""
-    return cut(_SPACE.sub(" ", clean_block(text, 4 * limit)).strip(), limit)
+    return cut(_SPACE.sub(" ", clean_block(text, 2 * limit)).strip(), limit)
 
 
 def as_label(text: str) -> str:
@@ -53,8 +52,10 @@ def as_label(text: str) -> str:
 
 def safe_link(url: str) -> str:
     """The URL if a reader may be sent there, percent-encoded; empty for anything but a complete http(s) URL of sane length."""
+    if len(url) > _LONGEST_LINK:
+        return ""
     try:
-        parts = urlsplit(clean_line(url, _LONGEST_LINK + 1))
+        parts = urlsplit(clean_line(url, _LONGEST_LINK))
         if parts.scheme not in {"http", "https"} or not parts.hostname or _SPACE.search(parts.netloc):
             return ""
         path, query, fragment = (
