@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from ingestd.config.model import Config, TeamSection
 from ingestd.config.problems import ConfigProblems, Problem, did_you_mean, has_errors, in_order
-from ingestd.config.references import check_references, names
+from ingestd.config.references import check_references, lint_openness, names
 from ingestd.config.rule_files import load_rules
 from ingestd.config.secrets import SecretPlaces, fill_in
 from ingestd.config.validation import locate, validate
@@ -23,6 +23,8 @@ from ingestd.core.ruleset import DEFAULT_TEAM, Ruleset, TicketPlan
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Place = tuple[int | str, ...]
+
+RULES_DEFAULT = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Loaded:
     fill_in(document, root, SecretPlaces(folder, os.environ if environment is None else environment))
     config = validate(document, root, Config) if root is not None and not _is_empty(root) else None
     check_references(document, folder)
-    rules, shown_as = _rules_path(document, path, folder)
-    ruleset, problems = load_rules(rules, _known(document, config), shown_as=shown_as)
+    if config is not None:
+        lint_openness(document)
+    place = _rules_path(document, path, folder)
+    ruleset, problems = load_rules(place[0], _known(document, config), shown_as=place[1]) if place else (None, ())
     found = in_order((*document.problems, *problems))
     document.problems.clear()
-    if config is None or has_errors(found):
+    if config is None or ruleset is None or has_errors(found):
         raise ConfigProblems(found)
     return Loaded(_with_folder(config, folder), ruleset, found, folder, document)
 
@@ -127,14 +131,16 @@ def _is_empty(root: object) -> bool:
     return isinstance(root, Scalar) and root.value is None
 
 
-def _rules_path(document: Document, path: Path, folder: Path) -> tuple[Path, str]:
-    """Where the rules are, and how to write that: also for a configuration with problems elsewhere."""
+def _rules_path(document: Document, path: Path, folder: Path) -> tuple[Path, str] | None:
+    """Where the rules are, and how to write that: also for a configuration with problems elsewhere. None if they are not there."""
     section = document.root.get("rules") if isinstance(document.root, YamlMapping) else None
     node = section.get("path") if isinstance(section, YamlMapping) else None
-    text = (
-        node.value if isinstance(node, Scalar) and isinstance(node.value, str) and "\0" not in node.value else "rules"
-    )
-    return folder / text, str(path.parent / text)
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or "\0" in node.value:
+        return folder / RULES_DEFAULT, str(path.parent / RULES_DEFAULT)
+    if not os.path.exists(folder / node.value):  # noqa: PTH110 (Path.exists raises for names that are too long)
+        document.report(node.span, "missing-file", f'there is no "{node.value}"', hint=f"looked in {folder}")
+        return None
+    return folder / node.value, str(path.parent / node.value)
 
 
 def _known(document: Document, config: Config | None) -> Known:

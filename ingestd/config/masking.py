@@ -8,6 +8,7 @@ _SECRET_WORD = re.compile(
     r"password|(?:^|[_-])(?:pass|pwd|pas+w[a-z]*|secr?ets?|secerts?|token|credentials?)$|(?:^|_)api_?key$|[_-]key$",
     re.IGNORECASE,
 )
+_NO_SECRETS = frozenset({"loopback_without_token"})
 _REFERENCE = re.compile(r"_(?:file|credential)$", re.IGNORECASE)
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_-]{0,63})(?P=quote)[ \t]*:(?=[ \t]|$)""")
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
@@ -16,7 +17,7 @@ _HIDDEN = re.compile(r"[^\s\[\]{},\"'|>]")
 
 def is_secret_key(key: str) -> bool:
     """Whether the value of a key is a secret by its name: ``password``, ``auth_token``, ``api_key``, ``secrets``, ..."""
-    return bool(_SECRET_WORD.search(key)) and not _REFERENCE.search(key)
+    return bool(_SECRET_WORD.search(key)) and not _REFERENCE.search(key) and key not in _NO_SECRETS
 
 
 def mask_lines(lines: list[str]) -> list[str]:

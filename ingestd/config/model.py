@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ingestd.config.quantities import (
+    DatabaseUrl,
     DurationSeconds,
     Email,
     Listen,
     ListenAddress,
     Name,
+    OptionalUrl,
     Phone,
     Text,
-    Url,
     as_written,
     duration_range,
     fault,
@@ -45,7 +46,7 @@ class ServerSection(Section):
     """Where the daemon listens and how people reach it."""
 
     listen: Listen = ListenAddress("127.0.0.1", 8095)
-    external_url: Url | Literal[""] = ""
+    external_url: OptionalUrl = ""
     tls: TlsSection | None = None
     limits: LimitsSection = LimitsSection()
 
@@ -53,7 +54,7 @@ class ServerSection(Section):
 class DatabaseSection(Section):
     """Where everything is stored: ``sqlite:PATH`` or ``postgresql://USER@HOST/NAME``."""
 
-    url: Text = Field(default="sqlite:var/ingestd.db", pattern=r"^(sqlite:[^\x00]*[^/\x00]|postgresql://\S+)$")
+    url: DatabaseUrl = "sqlite:var/ingestd.db"
     password: Secret | None = None
 
     @model_validator(mode="after")

@@ -23,6 +23,9 @@ from ingestd.errors import IngestdError
 SOURCE_WIDTH_MAX = 160
 """Characters of a source line that are shown; a longer one is cut around the place of the problem."""
 
+KNOWN_LENGTH_MAX = 150
+"""Characters of a hint that lists every word that would do; a longer one helps nobody."""
+
 DEFAULT_FOLD = 20
 """How many problems the text of a ``ConfigProblems`` spells out; the exception carries them all."""
 
@@ -84,9 +87,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, words, n=1) or difflib.get_close_matches(word.lower(), words, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    if 0 < len(words) <= 12:
-        return f"known: {', '.join(words)}"
-    return ""
+    listed = f"known: {', '.join(words)}"
+    return listed if words and len(listed) <= KNOWN_LENGTH_MAX else ""
 
 
 def headline(problem: Problem) -> str:
@@ -103,7 +105,7 @@ def render(problem: Problem) -> str:
     gutter = " " * len(str(problem.line))
     marks = " " * _columns(source[:start]) + "^" * max(1, _columns(source[start : start + length]))
     pointer = f"{gutter} | {marks} {_visible(problem.hint)}".rstrip()
-    return f"{headline(problem)}\n{gutter} |\n{problem.line} | {source}\n{pointer}"
+    return f"{headline(problem)}\n{gutter} |\n{f'{problem.line} | {source}'.rstrip()}\n{pointer}"
 
 
 def render_all(problems: Iterable[Problem]) -> str:

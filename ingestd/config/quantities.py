@@ -144,6 +144,13 @@ def check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def check_database_url(value: str) -> str:
+    """``sqlite:PATH`` or ``postgresql://...``."""
+    if not re.fullmatch(r"sqlite:[^\x00]*[^/\x00]|postgresql://\S+", value) or value.startswith("sqlite://"):
+        raise fault("database", "this is not a database", "write sqlite:PATH or postgresql://USER@HOST/NAME")
+    return value
+
+
 def check_email(value: str) -> str:
     """A plain email address, without a display name."""
     if not _EMAIL.fullmatch(value):
@@ -178,6 +185,7 @@ Listen = Annotated[ListenAddress, PlainValidator(parse_listen, json_schema_input
 Network = Annotated[
     ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(parse_network, json_schema_input_type=str)
 ]
-Url = Annotated[Text, AfterValidator(check_url)]
+OptionalUrl = Annotated[Text, AfterValidator(lambda value: check_url(value) if value else "")]
+DatabaseUrl = Annotated[Text, AfterValidator(check_database_url)]
 Email = Annotated[Text, AfterValidator(check_email)]
 Phone = Annotated[Text, AfterValidator(check_phone)]

@@ -27,19 +27,20 @@ def names(root: Node | None, section: str) -> frozenset[str]:
 def check_references(document: Document, folder: Path) -> None:
     """Add a problem for every name that stands for nothing, and for every file that is not there."""
     root = document.root
+    if not isinstance(root, Mapping):
+        return
     connectors = names(root, "connectors")
     _check_policies(document, root)
     for _, team in _entries(root, "teams"):
         _check_name(document, team, "policy", "policy", names(root, "policies"))
         ticket = team.get("ticket") if isinstance(team, Mapping) else None
         _check_name(document, ticket, "to", "connector", connectors)
-    channels = root.get("channels") if isinstance(root, Mapping) else None
+    channels = root.get("channels")
     for channel in Channel:
         _check_name(document, channels, channel, "connector", connectors)
     _check_people(document, root)
     _check_tls(document, root, folder)
     _check_default_team(document, root)
-    _lint_openness(document, root)
 
 
 def _check_policies(document: Document, root: Node | None) -> None:
@@ -115,8 +116,9 @@ def _check_default_team(document: Document, root: Node | None) -> None:
             document.lint(team, f"default-{key}", text, hint=f"add  {key}")
 
 
-def _lint_openness(document: Document, root: Node | None) -> None:
-    """What is harmless on loopback and not elsewhere."""
+def lint_openness(document: Document) -> None:
+    """Add a warning for what is harmless on loopback and not elsewhere, and for an API that nobody can use."""
+    root = document.root
     listen = _at(root, "server", "listen")
     try:
         is_local = listen is None or (isinstance(listen, Scalar) and parse_listen(listen.value).is_loopback)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import (
     DurationSeconds,
     Network,
@@ -109,7 +110,10 @@ class AuthSection(Section):
             return value
         if isinstance(value, AuthSection):
             return value
-        raise fault("auth", "auth is a mapping with one way to authenticate, or none", f"use {ways}")
+        hint = did_you_mean(value, ["none"]) if isinstance(value, str) else ""
+        raise fault(
+            "auth", "auth is a mapping with one way to authenticate, or none", hint if "mean" in hint else f"use {ways}"
+        )
 
     @model_validator(mode="after")
     def _is_one_way(self) -> Self:

@@ -85,10 +85,10 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Mod,
     nodes.Keyword,
 )
-_HINTS: dict[type[nodes.Node], str] = {
-    nodes.Call: 'use a filter: "labels.service|upper"',
-    nodes.Pow: "powers are not allowed",
-    nodes.Assign: "write the expression where it is needed",
+_REFUSALS: dict[type[nodes.Node], tuple[str, str]] = {
+    nodes.Call: ("a call is not allowed in a template", "use a filter: labels.service|upper"),
+    nodes.Pow: ("** is not allowed in a template", ""),
+    nodes.Assign: ("set is not allowed in a template", "write the expression where it is needed"),
 }
 
 
@@ -163,7 +163,9 @@ def compile_template(source: str) -> Renderer:
         _check(_ENVIRONMENT.parse(source))
         template = _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as exc:
-        raise TemplateProblemError(f"bad template: {exc.message or 'not understood'}", hint=_syntax_hint(exc)) from None
+        raise TemplateProblemError(
+            f"bad template: {(exc.message or 'not understood').rstrip('.')}", hint=_syntax_hint(exc)
+        ) from None
     except (RecursionError, SyntaxError, MemoryError, OverflowError) as exc:
         raise TemplateProblemError(f"bad template: too deep ({type(exc).__name__})") from None
 
@@ -194,9 +196,9 @@ def _check(tree: nodes.Template) -> None:
     while pending:
         node, is_in_loop = pending.pop()
         if not isinstance(node, _ALLOWED):
-            what = type(node).__name__.lower()
-            hint = _HINTS.get(type(node), "a template is text, {{ expressions }}, if and for")
-            raise TemplateProblemError(f"{what} is not allowed in a template", hint=hint)
+            text = f"{type(node).__name__.lower()} is not allowed in a template"
+            text, hint = _REFUSALS.get(type(node), (text, "a template is text, {{ expressions }}, if and for"))
+            raise TemplateProblemError(text, hint=hint)
         if isinstance(node, nodes.For):
             _check_loop(node, is_in_loop=is_in_loop)
         if isinstance(node, nodes.Name) and node.name not in names:

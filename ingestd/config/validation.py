@@ -70,9 +70,16 @@ def validate(document: Document, node: Node | None, model: type[Model], *, place
 
 def report_all(document: Document, node: Node | None, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> None:
     """Add one problem for each error that pydantic found below ``node``."""
+    found = list(errors)
+    broken_inside = {error["loc"][:depth] for error in found for depth in range(len(error["loc"]))}
     seen: set[tuple[Span | None, str]] = set()
-    for error in errors:
+    known_bad = {(problem.line, problem.column) for problem in document.problems if problem.line}
+    for error in found:
+        if error["type"] == "too_short" and error["loc"] in broken_inside:
+            continue  # pydantic counts only the items without errors
         span, code, text, hint = _describe(error, node, model)
+        if span is not None and code != "missing-key" and (span.line, span.column) in known_bad:
+            continue  # a secret that could not be read need not also be too short
         if (span, text) not in seen:
             seen.add((span, text))
             document.report(span, code, text, hint=hint)
@@ -142,16 +149,17 @@ def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | 
         if isinstance(value, str):
             hint = did_you_mean(value, choices)
             return "value", f'"{_short(value)}" is not one of {", ".join(choices)}', hint if "mean" in hint else ""
-        return "value", f"this must be one of {', '.join(choices)}", ""
+        return "value", f"this must be {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}", ""
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
         return "value", f"this must be {words} {context.get(key)}", ""
     if kind in {"too_short", "too_long"}:
         is_short = kind == "too_short"
         count = context.get("min_length" if is_short else "max_length")
+        unit = "character" if isinstance(node, Scalar) else "item"
         return (
             "value",
-            f"this must have at {'least' if is_short else 'most'} {count} item{'s' if count != 1 else ''}",
+            f"this must have at {'least' if is_short else 'most'} {count} {unit}{'s' if count != 1 else ''}",
             "",
         )
     if kind in {"string_too_short", "string_too_long"}:

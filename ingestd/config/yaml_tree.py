@@ -314,7 +314,7 @@ def _short(text: str) -> str:
 
 def _yaml_text(exc: yaml.MarkedYAMLError) -> str:
     what = exc.problem or "not valid YAML"
-    if exc.context and exc.context_mark:
+    if exc.context and exc.context_mark and exc.problem_mark and exc.context_mark.line != exc.problem_mark.line:
         return f"{what}, {exc.context} that starts on line {exc.context_mark.line + 1}"
     return f"{what}, {exc.context}" if exc.context else what
 
@@ -325,6 +325,8 @@ def _yaml_hint(exc: yaml.MarkedYAMLError) -> str:
         return 'a value that contains ": " must be in quotes; else check the indentation'
     if "cannot start any token" in what:
         return "a tab, @ or ` cannot start a value: indent with spaces, put such text in quotes"
+    if "unexpected end of stream" in what:
+        return "a quote is not closed"
     if "did not find expected" in what:
         return "check the indentation, and the quotes and brackets above"
     return ""
