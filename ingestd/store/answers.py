@@ -7,12 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from ingestd.core.decide import Answer, decide_answer
+from ingestd.core.decide import Answer, AnswerAction, decide_answer
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident
 from ingestd.core.policy import Policy
 from ingestd.store import apply, dialect
 from ingestd.store import incidents as incident_store
+
+__all__ = ["Answer", "AnswerAction", "Answered", "give"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,26 @@ from ingestd.core.settle import Delivery, DeliveryState
 from ingestd.store.rows import columns_of, row_of, value_of
 from ingestd.store.schema import outbox
 
+__all__ = [
+    "UNSETTLED",
+    "Delivery",
+    "DeliveryState",
+    "OutboxCount",
+    "by_receipt",
+    "claim",
+    "counts",
+    "drop",
+    "has_later_in_lane",
+    "holds",
+    "listed",
+    "load",
+    "make_due",
+    "next_due_at",
+    "of_incident",
+    "release_leases",
+    "save",
+]
+
 UNSETTLED = (DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN)
 
 

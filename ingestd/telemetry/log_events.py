@@ -32,6 +32,13 @@ CONNECTOR_BROKEN: Final = "connector_broken"
 CIRCUIT_OPENED: Final = "circuit_opened"
 RECEIPT_REFUSED: Final = "receipt_refused"
 
+REQUEST_ANSWERED: Final = "request_answered"
+REQUEST_REFUSED: Final = "request_refused"
+REQUEST_FAILED: Final = "request_failed"
+LIBRARY_MESSAGE: Final = "library_message"
+
+ENGINE_STALLED: Final = "engine_stalled"
+NOTIFY_FAILED: Final = "notify_failed"
 WORKER_FAILED: Final = "worker_failed"
 LEASES_RELEASED: Final = "leases_released"
 PRUNED: Final = "pruned"

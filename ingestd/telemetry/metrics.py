@@ -86,6 +86,9 @@ class Metrics:
             "ingestd_receipts_total", "Delivery receipts by result.", ["connector", "result"], registry=r
         )
         self.answers = Counter("ingestd_answers_total", "What people told the daemon.", ["action", "via"], registry=r)
+        self.api_refused = Counter(
+            "ingestd_api_refused_total", "Requests of people that were refused.", ["reason"], registry=r
+        )
         self.worker_failures = Counter("ingestd_worker_failures_total", "Steps that failed.", ["worker"], registry=r)
         self.reload_ok = Gauge(
             "ingestd_config_last_reload_successful", "Whether the last reload was taken over.", registry=r
