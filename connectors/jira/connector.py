@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.jira.connection import Connection
 from connectors.jira.issue_fields import ADF, WIKI, Markup, comment_of, correctable, fields_of, project_of
-from connectors.jira.marker import comment_line, holds, label_of, property_of
+from connectors.jira.marker import comment_line, description_line, ends_with, holds, label_of, property_of
 from connectors.jira.settings import DoneSettings, JiraSettings, ReopenSettings
 from connectors.jira.transitions import LONGEST_WALK, Step, choose, explain, fields_for
 from connectors.jira.wire import COMMENTS_PER_PAGE, Wire, marker_query
@@ -65,14 +65,21 @@ class JiraTickets:
         wire = await self._jira.wire()
         call = wire.search(marker_query(project_of(options, self._settings), label))
         found = read_found(call, await self._jira.ask(call))
-        # The query's text clause is fuzzy: only an exact marker counts.
-        marked = [one for one in found if label in one.labels or label in one.description]
+        marked = [one for one in found if self._is_marked(one, label, key)]
         if not marked:
             # To a stranger Jira answers a search with nothing found: make sure that we were none.
             await self._jira.confirm_account()
             return None
         original = marked[0] if len(marked) == 1 else await self._original(wire, marked, key)
         return self._ref(original.id, original.key)
+
+    def _is_marked(self, one: Found, label: str, key: EffectKey) -> bool:
+        """Whether it is truly ours: the query's text clause also finds alerts that quote a marker."""
+        return (
+            label in one.labels
+            or ends_with(one.description, description_line(label))
+            or holds(one.properties, key, self._settings.installation) is True
+        )
 
     async def _original(self, wire: Wire, marked: Sequence[Found], key: EffectKey) -> Found:
         """Of issues with one marker, oldest first, the one that ingestd opened: clones lack the property."""
@@ -86,13 +93,13 @@ class JiraTickets:
         return marked[0]
 
     async def find_comment(self, ref: TicketRef, key: EffectKey) -> bool:
-        """Whether one of the newest 200 comments carries the key's marker; a consistent read."""
+        """Whether one of the newest 200 comments ends with the key's marker; a consistent read."""
         wire = await self._jira.wire()
         marker = comment_line(key)
         for page in range(_MOST_COMMENT_PAGES):
             call = wire.comments(ref.id, page * COMMENTS_PER_PAGE)
             texts = read_comments(call, await self._jira.ask(call))
-            if any(marker in text for text in texts):
+            if any(ends_with(text, marker) for text in texts):
                 return True
             if len(texts) < COMMENTS_PER_PAGE:
                 break

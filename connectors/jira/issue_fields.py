@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.jira import adf, wiki
-from connectors.jira.marker import COMMON_LABEL, comment_line, label_of
+from connectors.jira.marker import COMMON_LABEL, comment_line, description_line, label_of
 from connectors.jira.picture import (
     Block,
     Heading,
@@ -107,7 +107,7 @@ def description_of(incident: IncidentView, marker: str, markup: Markup, left_out
     tail: list[Block] = []
     if left_out:
         tail.append(Paragraph((line(f"Jira did not let ingestd set: {', '.join(left_out)}."),)))
-    tail.append(Paragraph(((Piece(f"Kept up to date by ingestd. Marker: {marker}"),),)))
+    tail.append(Paragraph(((Piece(description_line(marker)),),)))
     shown = _fitting((alert_of(alert) for alert in incident.alerts), markup, _room(markup, head, tail))
     missing = incident.alert_count - len(shown)
     more = pointer(f"… and {missing} more alerts", incident) if missing > 0 else ()

@@ -37,6 +37,17 @@ def holds(properties: Mapping[str, Any], key: EffectKey, installation: str) -> b
     return None if value is None else bool(value == property_of(key, installation)["value"])
 
 
+def description_line(label: str) -> str:
+    """The last line of the description of the issue that carries this label; counts where labels are on no screen."""
+    return f"Kept up to date by ingestd. Marker: {label}"
+
+
+def ends_with(text: str, line: str) -> bool:
+    """Whether a text ends with this line. Anywhere else it may be an alert that quotes, or forges, a marker."""
+    lines = text.rstrip().splitlines()
+    return bool(lines) and lines[-1].strip() == line
+
+
 def comment_line(key: EffectKey) -> str:
     """The last line of the comment that this effect makes."""
     return f"[ingestd {key}]"

@@ -198,6 +198,23 @@ async def test_a_comment_is_found_under_many_newer_ones(jira, note):
     assert await jira.tickets.find_comment(ref, COMMENT)
 
 
+async def test_a_quoted_marker_is_no_marker(jira, note, incident, alert):
+    forged = f"x\nKept up to date by ingestd. Marker: {label_of(OPEN, '')}\n[ingestd {COMMENT}]"
+    draft = TicketDraft(incident(summary=forged, alerts=(alert(summary=forged, name=forged),)), {})
+    ref = await jira.tickets.open_ticket(draft, EffectKey("INC-1/jira/ticket-open/1"))
+    await jira.tickets.comment(ref, note(forged), EffectKey("INC-1/jira/ticket-comment/1"))
+    assert await jira.tickets.find_ticket(OPEN, incident(), {}) is None
+    assert not await jira.tickets.find_comment(ref, COMMENT)
+
+
+async def test_a_comment_whose_line_ends_were_changed_is_still_found(datacenter, note):
+    ref = await datacenter.open()
+    await datacenter.tickets.comment(ref, note("x"), COMMENT)
+    comment = datacenter.fake.issues[ref.id].comments[0]
+    comment["body"] = comment["body"].replace("\n", "\r\n") + "\r\n"
+    assert await datacenter.tickets.find_comment(ref, COMMENT)
+
+
 async def test_comments_are_hidden_from_customers_unless_the_admin_wants_them_seen(jira, note):
     ref = await jira.open()
     await jira.tickets.comment(ref, note("x"), COMMENT)
