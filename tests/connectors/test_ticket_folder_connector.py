@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -270,7 +270,15 @@ async def test_a_file_without_bound_is_refused_with_what_to_do(tickets, folder):
     assert refusal.value.hint
 
 
+@pytest.mark.parametrize(
+    "url", ["javascript://x/%0aalert(1)", "ftp://x/y", "https:", "https://[x", "", "https://x/" + "y" * 2000]
+)
+def test_only_web_addresses_of_sane_length_become_links(url):
+    assert link(url).startswith("`")
+
+
 @given(st.text(max_size=300) | st.text("<>!-`*_[]()#&|~\\ \n\ta1.:/='\"", max_size=200))
+@example("<!-- x\n<div\n<script")
 def test_foreign_text_as_markdown_shows_itself_and_nothing_else(text):
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     harmless = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "code_inline", "text_special"}
