@@ -12,7 +12,9 @@ LOOKUP_SECONDS = (5.0, 15.0, 30.0)
 """After an unknown outcome: when to look for the first times, counted from one look to the next; then the last again."""
 
 
-def retry_delay_seconds(kind: EffectKind, failed_count: int, chance: float, asked_seconds: float | None = None) -> float:
+def retry_delay_seconds(
+    kind: EffectKind, failed_count: int, chance: float, asked_seconds: float | None = None
+) -> float:
     """Exponential with full jitter in the upper half; never sooner than the service asked (``Retry-After``), at most a day."""
     first, cap = (
         (_TICKET_FIRST_SECONDS, _TICKET_MAX_SECONDS) if kind.is_ticket else (_PAGE_FIRST_SECONDS, _PAGE_MAX_SECONDS)

@@ -122,7 +122,9 @@ def fail_over(draft: Draft, incident: Incident, name: PersonName, failed: Channe
     if following:
         draft.note(incident, "page", f"{failed} does not reach {name}: trying {following[0]}", reason="channel_failed")
         return _page(draft, incident, name, following[0], policy, f"{failed} did not get through")
-    draft.note(incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True)
+    draft.note(
+        incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True
+    )
     told = {person for person, _ in escalation.paged}
     if not told.intersection(escalation.step.people) and not escalation.is_exhausted:
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)

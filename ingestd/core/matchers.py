@@ -215,7 +215,8 @@ def _parse_name(text: str, start: int, offset: int) -> tuple[Field, int]:
     while end < len(text) and text[end] not in _NAME_END:
         end += 1
     if end == start:
-        raise MatcherError("a matcher starts with a label name", offset=offset + start)
+        hint = "selectors in { } are for match_any" if text.startswith("{", start) else ""
+        raise MatcherError("a matcher starts with a label name", offset=offset + start, hint=hint)
     return parse_field(text[start:end], offset=offset + start), end
 
 

@@ -5,10 +5,10 @@ Recovery decides again instead of replaying: what was queued an hour ago may be 
 
 from __future__ import annotations
 
+from ingestd.core.delivery import Delivery
 from ingestd.core.effects import DropReason
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentState
-from ingestd.core.settle import Delivery
 
 
 def moot(
@@ -20,7 +20,7 @@ def moot(
     delivery of the same kind waits behind it.
     """
     if delivery.kind is EffectKind.PAGE:
-        return _moot_page(incident, is_superseded=is_superseded)
+        return page_is_moot(incident, is_superseded=is_superseded)
     if delivery.kind is EffectKind.NOTICE:
         return DropReason.REFIRED if incident.state.is_open else None
     if delivery.kind is EffectKind.TICKET_OPEN:
@@ -38,7 +38,8 @@ def moot(
     return None
 
 
-def _moot_page(incident: Incident, *, is_superseded: bool) -> DropReason | None:
+def page_is_moot(incident: Incident, *, is_superseded: bool) -> DropReason | None:
+    """Why nobody is to be paged for the incident any more, or None."""
     by_state = {
         IncidentState.ACKNOWLEDGED: DropReason.ACKNOWLEDGED,
         IncidentState.RESOLVED: DropReason.RESOLVED,

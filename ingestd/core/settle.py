@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ingestd.core import backoff, escalation
+from ingestd.core import backoff, escalation, relevance
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident
-from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, IncidentState, PersonName
+from ingestd.core.names import EffectKind, IncidentState
 from ingestd.core.policy import Policy
 
 PAGE_FAILURES_BEFORE_FAIL_OVER = 2
@@ -23,22 +24,6 @@ PAGE_FAILURES_BEFORE_FAIL_OVER = 2
 
 NOT_TWICE = frozenset({EffectKind.TICKET_OPEN, EffectKind.TICKET_COMMENT})
 """Effects that are not idempotent: after an unknown outcome they are looked for before they are sent again."""
-
-
-class DeliveryState(StrEnum):
-    """Where a delivery stands. ``uncertain``: it may have taken effect and is being looked for."""
-
-    WAITING = "waiting"
-    LEASED = "leased"
-    UNCERTAIN = "uncertain"
-    DONE = "done"
-    DROPPED = "dropped"
-    PARKED = "parked"
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more will be done."""
-        return self in {DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.PARKED}
 
 
 class OutcomeKind(StrEnum):
@@ -63,40 +48,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """An outbox row."""
-
-    key: EffectKey
-    incident_id: IncidentId
-    connector: str
-    kind: EffectKind
-    lane: str
-    state: DeliveryState
-    due_at: datetime
-    created_at: datetime
-    person: PersonName | None = None
-    channel: Channel | None = None
-    level: int = 0
-    reason: str = ""
-    fence: int = 0
-    leased_at: datetime | None = None
-    lease_until: datetime | None = None
-    attempt_count: int = 0
-    failed_count: int = 0
-    looked_count: int = 0
-    unknown_since: datetime | None = None
-    """When the request whose outcome is unknown was sent last."""
-    is_failed_over: bool = False
-    noted_up_to: int | None = None
-    """For comments: the last timeline line that the text holds; fixed at the first attempt so that a repeat is equal."""
-    detail: str = ""
-    receipt_id: str = ""
-    receipt_status: str = ""
-    """``delivered`` or ``failed`` once the service has said so."""
-    settled_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Settlement:
     """The delivery as it now is, and what else follows."""
 
@@ -117,11 +68,29 @@ def settle(
     """What the end of an attempt means. ``chance`` (0 to 1) spreads retries; the window is the connector's index lag."""
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
     after = _next_state(delivery, outcome, now, chance, lookup_window_seconds)
+    if (
+        delivery.kind is EffectKind.PAGE
+        and not after.state.is_settled
+        and incident.state is not IncidentState.TRIGGERED
+    ):
+        return _drop_late_page(draft, after, outcome, incident, now)
     if delivery.kind is EffectKind.PAGE:
         after = _follow_page(draft, after, outcome, incident, policy)
     elif delivery.kind.is_ticket:
         _follow_ticket(draft, after, outcome, incident)
     return Settlement(after, draft.finish())
+
+
+def _drop_late_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, now: datetime) -> Settlement:
+    """Somebody answered while the page was on its way, and it did not get through: it is not tried again.
+
+    If it may have arrived all the same, its receiver counts as told and will hear of the end.
+    """
+    if outcome.kind is OutcomeKind.UNKNOWN and after.person is not None and after.channel is not None:
+        escalation.told(draft, incident, after.person, after.channel)
+    reason = relevance.page_is_moot(incident, is_superseded=False)
+    detail = reason.value if reason else outcome.detail
+    return Settlement(replace(after, state=DeliveryState.DROPPED, detail=detail, settled_at=now), draft.finish())
 
 
 def _next_state(

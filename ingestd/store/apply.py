@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, update
 
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Decision
-from ingestd.core.settle import Delivery, DeliveryState
 from ingestd.store import dialect
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import row_of

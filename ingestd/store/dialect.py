@@ -85,12 +85,12 @@ def upsert(connection: Connection, table: Table, keys: Sequence[str], rows: Sequ
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
 
 
-def insert_new(connection: Connection, table: Table, key: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the rows; leave rows alone whose ``key`` exists."""
+def insert_new(connection: Connection, table: Table, key: str, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert the rows; leave rows alone whose ``key`` exists. Gives the number of those that were new."""
     if not rows:
-        return
+        return 0
     module = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(module.insert(table).on_conflict_do_nothing(index_elements=[key]), list(rows))
+    return connection.execute(module.insert(table).on_conflict_do_nothing(index_elements=[key]), list(rows)).rowcount
 
 
 def serialise_decisions(connection: Connection) -> None:

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, IncidentId
-from ingestd.core.settle import Delivery, DeliveryState
 from ingestd.store.rows import columns_of, row_of, value_of
 from ingestd.store.schema import outbox
 

@@ -18,10 +18,10 @@ from sqlalchemy import (
     Text,
 )
 
+from ingestd.core.delivery import DeliveryState
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState
 from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severity
-from ingestd.core.settle import DeliveryState
 from ingestd.store.columns import EscalationJson, Json, UtcInstant, Word
 
 metadata = MetaData()
@@ -215,4 +215,11 @@ page_links = Table(
     Column("person", Text, nullable=False),
     Column("delivery_key", Text, nullable=False),
     Column("expires_at", UtcInstant, nullable=False),
+)
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("expires_at", UtcInstant, nullable=False, index=True),
 )

@@ -212,7 +212,7 @@ def run_virtual(
 
 def _stream(seed: int, purpose: str) -> random.Random:
     """Seeded by text, which is hashed by SHA-512 and so does not depend on PYTHONHASHSEED."""
-    return random.Random(f"{seed}/{purpose}")  # noqa: S311  # it must repeat
+    return random.Random(f"{seed}/{purpose}")  # it must repeat
 
 
 def _cancel_leftovers(loop: VirtualTimeLoop) -> None:

@@ -21,7 +21,7 @@ from ingestd.errors import (
     RequestRejected,
     TryLater,
 )
-from ingestd.ports import PageReceipt, Pager, TicketDraft, TicketRef, TicketSystem
+from ingestd.ports import Pager, PageReceipt, TicketDraft, TicketRef, TicketSystem
 from ingestd.store import outbox
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events

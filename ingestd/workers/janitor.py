@@ -17,7 +17,7 @@ from ingestd.workers.current import Current
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PRUNE_COUNT_MAX = 500
-IDLE_SECONDS = 15.0
+JANITOR_SECONDS = 15.0
 
 
 def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
@@ -34,11 +34,12 @@ def _measure(
 class Janitor:
     """The worker's step."""
 
-    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics, seconds: float) -> None:
         self._database = database
         self._current = current
         self._clock = clock
         self._metrics = metrics
+        self._seconds = seconds
 
     async def run_once(self) -> bool:
         """Prune one piece and measure; true if there is more to prune."""
@@ -58,4 +59,4 @@ class Janitor:
 
     async def idle_seconds(self) -> float:
         """Now and then."""
-        return IDLE_SECONDS
+        return self._seconds

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from ingestd.core import relevance
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import DeadlineKind, Decision, DropReason, TimelineEntry
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind
-from ingestd.core.settle import Delivery, DeliveryState, Outcome, OutcomeKind, settle
+from ingestd.core.settle import Outcome, OutcomeKind, settle
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
 from ingestd.store import apply, dialect, links, outbox, timeline, view
 from ingestd.store import incidents as incident_store

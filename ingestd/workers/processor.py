@@ -249,4 +249,4 @@ class Processor:
 
     async def idle_seconds(self) -> float:
         """Envelopes ring the bell; waiting is only a safety net."""
-        return 5.0
+        return 3600.0

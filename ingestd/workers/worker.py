@@ -51,6 +51,8 @@ class Worker:
         step: Callable[[], Awaitable[bool]],
         idle_seconds: Callable[[], Awaitable[float]],
         metrics: Metrics,
+        *,
+        idle_seconds_max: float = IDLE_SECONDS_MAX,
     ) -> None:
         self.name = name
         self.bell = Bell()
@@ -58,6 +60,7 @@ class Worker:
         self._step = step
         self._idle_seconds = idle_seconds
         self._metrics = metrics
+        self._idle_seconds_max = idle_seconds_max
         self._failures_in_a_row = 0
 
     async def run(self) -> None:
@@ -66,7 +69,7 @@ class Worker:
             try:
                 has_more = await self._step()
                 self._failures_in_a_row = 0
-                idle = 0.0 if has_more else min(await self._idle_seconds(), IDLE_SECONDS_MAX)
+                idle = 0.0 if has_more else min(await self._idle_seconds(), self._idle_seconds_max)
             except Exception as error:  # noqa: BLE001 (a worker must outlive whatever one step meets; it is logged and counted)
                 idle = self._note_failure(error)
             self.cycle_count += 1

@@ -1,0 +1,59 @@
+"""An outbox row as a value: an effect on its way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, PersonName
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. ``uncertain``: it may have taken effect and is being looked for."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    UNCERTAIN = "uncertain"
+    DONE = "done"
+    DROPPED = "dropped"
+    PARKED = "parked"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will be done."""
+        return self in {DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.PARKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An outbox row."""
+
+    key: EffectKey
+    incident_id: IncidentId
+    connector: str
+    kind: EffectKind
+    lane: str
+    state: DeliveryState
+    due_at: datetime
+    created_at: datetime
+    person: PersonName | None = None
+    channel: Channel | None = None
+    level: int = 0
+    reason: str = ""
+    fence: int = 0
+    leased_at: datetime | None = None
+    lease_until: datetime | None = None
+    attempt_count: int = 0
+    failed_count: int = 0
+    looked_count: int = 0
+    unknown_since: datetime | None = None
+    """When the request whose outcome is unknown was sent last."""
+    is_failed_over: bool = False
+    noted_up_to: int | None = None
+    """For comments: the last timeline line that the text holds; fixed at the first attempt so that a repeat is equal."""
+    detail: str = ""
+    receipt_id: str = ""
+    receipt_status: str = ""
+    """``delivered`` or ``failed`` once the service has said so."""
+    settled_at: datetime | None = None

@@ -1,0 +1,110 @@
+"""What must always hold between two transactions. Run on every commit in simulation and tests; the online auditor asks the same.
+
+Each rule names the promise that it guards (A1 to A9 of the reliability goals). Pure: facts in, sentences out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ingestd.core.delivery import Delivery, DeliveryState
+from ingestd.core.effects import DeadlineKind
+from ingestd.core.incident import AlertState, Incident, Member
+from ingestd.core.names import EffectKind, IncidentId, IncidentState
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the incidents that are looked at. Maps are by incident."""
+
+    incidents: tuple[Incident, ...] = ()
+    members: Mapping[IncidentId, tuple[Member, ...]] = field(default_factory=dict)
+    deadlines: Mapping[IncidentId, frozenset[DeadlineKind]] = field(default_factory=dict)
+    deliveries: Mapping[IncidentId, tuple[Delivery, ...]] = field(default_factory=dict)
+    ticketed: frozenset[IncidentId] = frozenset()
+    """Incidents that have a ticket."""
+
+
+def broken(facts: Facts) -> list[str]:
+    """Every promise that does not hold, in words; empty if all is well."""
+    found = list(_one_open_incident_per_thing(facts.incidents))
+    for incident in facts.incidents:
+        due = facts.deadlines.get(incident.id, frozenset())
+        deliveries = facts.deliveries.get(incident.id, ())
+        found += _has_a_next_action(incident, due)
+        found += _counts_its_alerts(incident, facts.members.get(incident.id, ()))
+        found += _pages_only_while_triggered(incident, deliveries)
+        found += _tickets_once(incident, deliveries, has_ticket=incident.id in facts.ticketed)
+        found += _comment_waits(incident, deliveries)
+    return found
+
+
+def _one_open_incident_per_thing(incidents: Iterable[Incident]) -> Iterator[str]:
+    seen: dict[str, IncidentId] = {}
+    for incident in incidents:
+        if not incident.state.is_open:
+            continue
+        if incident.dedup_key in seen:
+            yield f"A2: {seen[incident.dedup_key]} and {incident.id} are both open for {incident.dedup_key}"
+        seen[incident.dedup_key] = incident.id
+
+
+def _has_a_next_action(incident: Incident, due: frozenset[DeadlineKind]) -> Iterator[str]:
+    """A3: while somebody ought to answer, the next step has a time."""
+    escalation = incident.escalation
+    if incident.state is IncidentState.TRIGGERED and escalation and not escalation.is_exhausted:
+        waits_for_grace = incident.clearing_since is not None and DeadlineKind.RESOLVE in due
+        if DeadlineKind.ESCALATE not in due and not waits_for_grace:
+            yield f"A3: {incident.id} is triggered and nothing is due"
+    if incident.state.is_open and (incident.clearing_since is not None) != (DeadlineKind.RESOLVE in due):
+        yield f"A3: {incident.id} is clearing and nothing will resolve it, or the other way round"
+    if incident.state.is_open and incident.firing_count == 0 and incident.clearing_since is None:
+        yield f"A3: {incident.id} is open, has no firing alert and is not clearing"
+    if incident.state is IncidentState.RESOLVED and due != {DeadlineKind.CLOSE}:
+        yield f"A3: {incident.id} is resolved and has {sorted(due)} due instead of its close"
+    if incident.state is IncidentState.CLOSED and due:
+        yield f"A3: {incident.id} is closed and still has {sorted(due)} due"
+
+
+def _counts_its_alerts(incident: Incident, members: tuple[Member, ...]) -> Iterator[str]:
+    if not incident.state.is_open:
+        return
+    firing = sum(member.state is not AlertState.CLEARED for member in members)
+    if firing != incident.firing_count:
+        yield f"A7: {incident.id} says {incident.firing_count} firing alerts and has {firing}"
+    if len(members) != incident.alert_count:
+        yield f"A7: {incident.id} says {incident.alert_count} alerts and has {len(members)}"
+
+
+def _pages_only_while_triggered(incident: Incident, deliveries: tuple[Delivery, ...]) -> Iterator[str]:
+    """A4: an acknowledgement or a resolve cancels what is queued in its own transaction."""
+    if incident.state is IncidentState.TRIGGERED:
+        return
+    for delivery in deliveries:
+        if delivery.kind is EffectKind.PAGE and delivery.state in {DeliveryState.WAITING, DeliveryState.UNCERTAIN}:
+            yield f"A4: {delivery.key} is queued although {incident.id} is {incident.state}"
+
+
+def _tickets_once(incident: Incident, deliveries: tuple[Delivery, ...], *, has_ticket: bool) -> Iterator[str]:
+    """A6: a wanted ticket exists, is on its way, or was refused with a reason; never two on their way."""
+    if not incident.ticket_connector:
+        return
+    opening = [d for d in deliveries if d.kind is EffectKind.TICKET_OPEN]
+    under_way = [d for d in opening if not d.state.is_settled]
+    if len(under_way) > 1:
+        yield f"A6: {incident.id} has {len(under_way)} tickets on their way"
+    is_accounted_for = (
+        has_ticket or under_way or any(d.state in {DeliveryState.PARKED, DeliveryState.DROPPED} for d in opening)
+    )
+    if not is_accounted_for:
+        yield f"A6: {incident.id} wants a ticket, has none and none is on its way"
+
+
+def _comment_waits(incident: Incident, deliveries: tuple[Delivery, ...]) -> Iterator[str]:
+    if not incident.is_comment_waiting:
+        return
+    if not any(
+        d.kind is EffectKind.TICKET_COMMENT and not d.state.is_settled and d.noted_up_to is None for d in deliveries
+    ):
+        yield f"A2: {incident.id} believes that a comment waits, and none does: news would be lost"

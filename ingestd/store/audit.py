@@ -1,0 +1,44 @@
+"""Reads the facts that ``core.invariants`` judges."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ingestd.core.delivery import Delivery
+from ingestd.core.effects import Deadline, DeadlineKind
+from ingestd.core.incident import Incident, Member
+from ingestd.core.invariants import Facts
+from ingestd.core.names import IncidentId
+from ingestd.store.rows import columns_of, value_of
+from ingestd.store.schema import deadlines, incidents, members, outbox, tickets
+
+
+def facts(connection: Connection, *, limit: int = 1000) -> Facts:
+    """The facts of the newest incidents."""
+    query = select(*columns_of(incidents, Incident)).order_by(incidents.c.number.desc()).limit(limit)
+    found = tuple(value_of(Incident, row) for row in connection.execute(query))
+    ids = [incident.id for incident in found]
+    parts: dict[IncidentId, list[Member]] = defaultdict(list)
+    for row in _of(connection, members, Member, ids):
+        parts[row.incident_id].append(value_of(Member, row))
+    sent: dict[IncidentId, list[Delivery]] = defaultdict(list)
+    for row in _of(connection, outbox, Delivery, ids):
+        sent[row.incident_id].append(value_of(Delivery, row))
+    due: dict[IncidentId, set[DeadlineKind]] = defaultdict(set)
+    for row in _of(connection, deadlines, Deadline, ids):
+        due[row.incident_id].add(row.kind)
+    ticketed = connection.execute(select(tickets.c.incident_id).where(tickets.c.incident_id.in_(ids))).scalars()
+    return Facts(
+        incidents=found,
+        members={key: tuple(values) for key, values in parts.items()},
+        deadlines={key: frozenset(values) for key, values in due.items()},
+        deliveries={key: tuple(values) for key, values in sent.items()},
+        ticketed=frozenset(IncidentId(incident_id) for incident_id in ticketed),
+    )
+
+
+def _of(connection: Connection, table: Any, kind: type[Any], ids: list[IncidentId]) -> Any:  # noqa: ANN401 (a table and its rows)
+    return connection.execute(select(*columns_of(table, kind)).where(table.c.incident_id.in_(ids)))

@@ -1,0 +1,226 @@
+"""The outside world at the height of the ports: a ticket system and a pager as small models, for scenarios and the simulator.
+
+They keep what a service promises: an index that lags, effects whose reply is lost, receipts. Connectors have
+fakes of their own that speak each service's protocol; these stand where the protocol does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any
+
+from ingestd.core.names import Channel, EffectKey
+from ingestd.errors import CredentialsRejected, OutcomeUnknown, RequestRejected, TryLater
+from ingestd.ports import (
+    IncidentView,
+    PageReceipt,
+    PageText,
+    ReceiptNews,
+    RemoteTicket,
+    TicketDraft,
+    TicketNote,
+    TicketRef,
+)
+
+
+class Fault(Enum):
+    """How the next request goes wrong."""
+
+    LOSE_REPLY = auto()
+    """It takes effect; the caller never hears of it."""
+    REFUSE = auto()
+    """Nothing happens; it may be tried later."""
+    REJECT = auto()
+    """Nothing happens; it never will."""
+    UNAUTHORIZED = auto()
+    """Nothing happens; the account is refused."""
+
+
+@dataclass(slots=True)
+class KeptTicket:
+    """A ticket in the outside system."""
+
+    id: str
+    key: EffectKey
+    incident: str
+    opened_at: datetime
+    priority: str
+    is_done: bool = False
+    is_deleted: bool = False
+    comments: list[tuple[EffectKey, tuple[str, ...]]] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+
+
+class OutsideTickets:
+    """A ticket system whose search sees a ticket only ``index_lag`` after it was opened."""
+
+    def __init__(
+        self, name: str, now: Callable[[], datetime], on_call: Callable[[str], None] = lambda _what: None
+    ) -> None:
+        self.name = name
+        self.lookup_window_seconds = 600.0
+        self.index_lag = timedelta()
+        self.faults: list[Fault] = []
+        self.kept: list[KeptTicket] = []
+        self._now = now
+        self._on_call = on_call
+
+    def _before(self, what: str) -> Fault | None:
+        self._on_call(f"before {self.name} {what}")
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is Fault.REFUSE:
+            raise TryLater("the service is busy")
+        if fault is Fault.REJECT:
+            raise RequestRejected("the service does not accept this")
+        if fault is Fault.UNAUTHORIZED:
+            raise CredentialsRejected("401 unauthorized")
+        return fault
+
+    def _after(self, what: str, fault: Fault | None) -> None:
+        self._on_call(f"after {self.name} {what}")
+        if fault is Fault.LOSE_REPLY:
+            raise OutcomeUnknown("the reply was lost")
+
+    def _ticket(self, ref: TicketRef) -> KeptTicket:
+        found = next((ticket for ticket in self.kept if ticket.id == ref.id and not ticket.is_deleted), None)
+        if found is None:
+            raise RequestRejected(f"no ticket {ref.id}", is_gone=True)
+        return found
+
+    async def check(self) -> str:
+        """See ``TicketSystem``."""
+        self._before("check")
+        return "a model of a ticket system"
+
+    async def find_ticket(self, key: EffectKey, incident: IncidentView, options: Mapping[str, Any]) -> TicketRef | None:
+        """See ``TicketSystem``."""
+        self._before("find")
+        seen = self._now() - self.index_lag
+        for ticket in self.kept:
+            if ticket.key == key and ticket.opened_at <= seen and not ticket.is_deleted:
+                return TicketRef(ticket.id, ticket.id, f"https://tickets.example/{ticket.id}")
+        return None
+
+    async def open_ticket(self, draft: TicketDraft, key: EffectKey) -> TicketRef:
+        """See ``TicketSystem``."""
+        fault = self._before("open")
+        ticket = KeptTicket(
+            id=f"T-{len(self.kept) + 1}",
+            key=key,
+            incident=draft.incident.id,
+            opened_at=self._now(),
+            priority=draft.incident.severity.value,
+        )
+        self.kept.append(ticket)
+        self._after("open", fault)
+        return TicketRef(ticket.id, ticket.id, f"https://tickets.example/{ticket.id}")
+
+    async def find_comment(self, ref: TicketRef, key: EffectKey) -> bool:
+        """See ``TicketSystem``."""
+        self._before("find-comment")
+        return any(known == key for known, _ in self._ticket(ref).comments)
+
+    async def comment(self, ref: TicketRef, note: TicketNote, key: EffectKey) -> None:
+        """See ``TicketSystem``."""
+        fault = self._before("comment")
+        self._ticket(ref).comments.append((key, tuple(line.text for line in note.lines)))
+        self._after("comment", fault)
+
+    async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:
+        """See ``TicketSystem``."""
+        fault = self._before("priority")
+        self._ticket(ref).priority = incident.severity.value
+        self._after("priority", fault)
+
+    async def resolve(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
+        """See ``TicketSystem``."""
+        fault = self._before("resolve")
+        ticket = self._ticket(ref)
+        if not ticket.is_done:
+            ticket.is_done = True
+            ticket.history.append("resolved")
+        self._after("resolve", fault)
+
+    async def reopen(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
+        """See ``TicketSystem``."""
+        fault = self._before("reopen")
+        ticket = self._ticket(ref)
+        if ticket.is_done:
+            ticket.is_done = False
+            ticket.history.append("reopened")
+        self._after("reopen", fault)
+
+    async def read(self, ref: TicketRef) -> RemoteTicket | None:
+        """See ``TicketSystem``."""
+        found = next((ticket for ticket in self.kept if ticket.id == ref.id and not ticket.is_deleted), None)
+        return RemoteTicket(ref, found.is_done, "done" if found.is_done else "open") if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPage:
+    """A message that reached somebody's phone or mailbox."""
+
+    at: datetime
+    key: EffectKey
+    person: str
+    channel: Channel
+    purpose: str
+    incident: str
+    text: PageText
+
+
+class OutsidePager:
+    """A pager that keeps what it was given, in order."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        now: Callable[[], datetime],
+        on_call: Callable[[str], None] = lambda _what: None,
+    ) -> None:
+        self.name = name
+        self.channel = channel
+        self.faults: list[Fault] = []
+        self.sent: list[SentPage] = []
+        self._now = now
+        self._on_call = on_call
+
+    async def check(self) -> str:
+        """See ``Pager``."""
+        return "a model of a pager"
+
+    async def page(self, text: PageText, key: EffectKey) -> PageReceipt:
+        """See ``Pager``."""
+        self._on_call(f"before {self.name} page")
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is Fault.REFUSE:
+            raise TryLater("the service is busy")
+        if fault is Fault.REJECT:
+            raise RequestRejected("the number is not valid")
+        if fault is Fault.UNAUTHORIZED:
+            raise CredentialsRejected("401 unauthorized")
+        self.sent.append(
+            SentPage(self._now(), key, text.contact.person, self.channel, text.purpose, text.incident.id, text)
+        )
+        self._on_call(f"after {self.name} page")
+        if fault is Fault.LOSE_REPLY:
+            raise OutcomeUnknown("the reply was lost")
+        return PageReceipt(f"R-{len(self.sent)}", "accepted", is_final=False)
+
+    async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
+        """See ``Pager``."""
+        self._on_call(f"before {self.name} find")
+        for number, sent in enumerate(self.sent, start=1):
+            if sent.key == key:
+                return PageReceipt(f"R-{number}", "found")
+        return None
+
+    def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
+        """See ``Pager``."""
+        del url, headers
+        receipt_id, _, status = body.decode().partition(" ")
+        return ReceiptNews(receipt_id, status, rank=1)

@@ -1,0 +1,269 @@
+"""One seed, one run: alerts, answers and deaths drawn by chance, then peace, then the books are checked.
+
+The workload keeps its own account of what it said and saw (``Ledger``). Safety rules are checked inside every transaction; the
+rest once the faults have stopped and the world had time to settle. A failure names the seed; the seed replays it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ingestd.core.invariants import broken
+from ingestd.core.names import EnvelopeId, IncidentState
+from ingestd.store import audit, inbox, outbox
+from ingestd.testing.outside import Fault
+from ingestd.testing.virtual_time import SimulatedCrash
+from ingestd.testing.world import World, alertmanager_body
+
+HOSTS = ("db1", "db2", "db3", "web1")
+CLUSTERS = ("a", "b")
+ALERT_NAMES = ("DiskFull", "SiteDown", "Odd")
+SETTLE_HOURS = 3
+INCIDENTS_CHECKED = 12
+ACK_GRACE = timedelta(seconds=1)
+
+
+class BrokenPromise(AssertionError):
+    """A rule did not hold. The text names the seed and the rule."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the workload knows to be true, whatever the daemon says."""
+
+    accepted: list[EnvelopeId] = field(default_factory=list)
+    firing: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """What fires at this moment: (name, host, cluster) to the start that its sender gives."""
+    acknowledged_at: dict[str, datetime] = field(default_factory=dict)
+
+
+class Simulation:
+    """Draws the faults' probabilities from the seed (often none), runs some hours, heals, and checks."""
+
+    def __init__(self, seed: int, path: Path) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.ledger = Ledger()
+        self.crash_chance = self.random.choice((0.0, 0.0, 0.002, 0.01, 0.03))
+        self.fault_chance = self.random.choice((0.0, 0.05, 0.2, 0.5))
+        self.faults = [fault for fault in Fault if self.random.random() < 0.6]
+        self.is_faulty = False
+        self.crash_count = 0
+        self.failure: BrokenPromise | None = None
+        self.world = World(path, seed=seed, at_point=self._at_point, check=self._check)
+        self.world.tickets.index_lag = timedelta(seconds=self.random.choice((0, 0, 20, 90, 300)))
+        self.is_faulty = True
+
+    # ------------------------------------------------------------------ faults
+
+    def _at_point(self, point: str) -> None:
+        if not self.is_faulty:
+            return
+        if self.random.random() < self.crash_chance:
+            self.crash_count += 1
+            self.world.life.loop.crash(point)
+        if point.startswith("before ") and point != "before commit":
+            self._maybe_spoil()
+
+    def _maybe_spoil(self) -> None:
+        for service in (self.world.tickets, self.world.sms, self.world.mail):
+            if self.faults and not service.faults and self.random.random() < self.fault_chance:
+                service.faults.append(self.random.choice(self.faults))
+
+    def _check(self, connection: Connection) -> None:
+        for sentence in broken(audit.facts(connection)):
+            self._fail(sentence)
+
+    def _fail(self, sentence: str) -> None:
+        raise BrokenPromise(
+            f"seed {self.seed} at {self.world.now():%H:%M:%S} after {self.crash_count} crashes: {sentence}"
+        )
+
+    # ------------------------------------------------------------------ the run
+
+    def run(self) -> None:
+        """The whole of it. Raises ``BrokenPromise`` if a rule does not hold."""
+        try:
+            for _ in range(self.random.randint(15, 40)):
+                self._survive(self._act)
+                self._survive(self._pass_time)
+            self._heal()
+            if self.failure is not None:
+                raise self.failure
+            self._check_books()
+        finally:
+            self.world.close()
+
+    def _survive(self, step: Callable[[], None]) -> None:
+        """Do it; if the process dies on the way, start another one. What was under way is for the senders to repeat."""
+        try:
+            if not self.world.is_running:
+                self.world.start()
+            step()
+        except SimulatedCrash:
+            self.world.bury()
+            self._restart()
+        if self.failure is not None:
+            raise self.failure
+
+    def _restart(self) -> None:
+        for _ in range(50):
+            try:
+                self.world.start()
+            except SimulatedCrash:
+                self.world.bury()
+            else:
+                return
+        self._fail("the process does not come up again")
+
+    def _pass_time(self) -> None:
+        self.world.advance(seconds=self.random.choice((0.2, 1, 5, 20, 61, 300, 900, 2400)))
+
+    def _act(self) -> None:
+        draw = self.random.random()
+        if draw < 0.45:
+            self._fire()
+        elif draw < 0.7:
+            self._clear()
+        elif draw < 0.8:
+            self._repeat()
+        elif draw < 0.95:
+            self._acknowledge()
+        elif self.world.is_running and self.crash_chance:
+            self.crash_count += 1
+            self.world.kill()
+            self._restart()
+
+    def _fire(self) -> None:
+        for _ in range(self.random.choice((1, 1, 1, 3))):
+            alert = (self.random.choice(ALERT_NAMES), self.random.choice(HOSTS), self.random.choice(CLUSTERS))
+            self.ledger.firing.setdefault(alert, self.world.now().isoformat())
+            self._send([alert], "firing")
+
+    def _clear(self) -> None:
+        if self.ledger.firing:
+            alert = self.random.choice(sorted(self.ledger.firing))
+            self._send([alert], "resolved")
+            self.ledger.firing.pop(alert)
+
+    def _repeat(self) -> None:
+        if self.ledger.firing:
+            self._send(sorted(self.ledger.firing), "firing")
+
+    def _send(self, alerts: list[tuple[str, str, str]], status: str) -> None:
+        """As an Alertmanager does: repeat until it is accepted. A reply lost to a crash means a second delivery."""
+        listed = [
+            {
+                "alertname": name,
+                "host": host,
+                "cluster": cluster,
+                "_starts": self.ledger.firing.get((name, host, cluster), self.world.now().isoformat()),
+                **({"_ends": self.world.now().isoformat()} if status == "resolved" else {}),
+            }
+            for name, host, cluster in alerts
+        ]
+        body = alertmanager_body(*listed, status=status)
+        for _ in range(20):
+            try:
+                self.ledger.accepted.append(self.world.receive(body))
+            except SimulatedCrash:
+                self.world.life.crash("died while receiving")
+                self.world.bury()
+                self._restart()
+                continue
+            return
+        self._fail("an envelope is never accepted")
+
+    def _acknowledge(self) -> None:
+        waiting = [i for i in self.world.incidents() if i.state is IncidentState.TRIGGERED]
+        if waiting:
+            incident = self.random.choice(waiting)
+            self.world.acknowledge(incident.id, by=self.random.choice(("ada", "bo")))
+            self.ledger.acknowledged_at[incident.id] = self.world.now()
+
+    def _heal(self) -> None:
+        """No more faults; everything that fires is said once more, everything that does not is cleared."""
+        self.is_faulty = False
+        for service in (self.world.tickets, self.world.sms, self.world.mail):
+            service.faults.clear()
+        if not self.world.is_running:
+            self.world.start()
+        self.world.advance(hours=SETTLE_HOURS)
+        self._repeat()
+        self.world.advance(hours=SETTLE_HOURS)
+
+    # ------------------------------------------------------------------ the books
+
+    def _check_books(self) -> None:
+        self._every_envelope_ended()
+        self._nothing_is_left_over()
+        self._one_ticket_per_incident()
+        self._what_fires_is_open_and_what_does_not_is_over()
+        self._pages_were_sound()
+
+    def _every_envelope_ended(self) -> None:
+        """A1, A2: what was accepted is stored and has its one disposition."""
+        for envelope_id in self.ledger.accepted:
+            report = self.world.database.read_now(inbox.report, envelope_id)
+            if report is None:
+                self._fail(f"A1: {envelope_id} was accepted and is not stored")
+            elif report.state != inbox.DONE or not report.disposition:
+                self._fail(f"A2: {envelope_id} ended as {report.state}/{report.disposition}")
+
+    def _nothing_is_left_over(self) -> None:
+        waiting = self.world.database.read_now(lambda c: outbox.listed(c, states=outbox.UNSETTLED, limit=10))
+        late = [row.key for row in waiting if row.due_at < self.world.now() - timedelta(minutes=15)]
+        if late:
+            self._fail(f"liveness: {late} are still not settled")
+
+    def _one_ticket_per_incident(self) -> None:
+        """A6: never two that live; one for every incident unless the service refused it for good."""
+        living = Counter(ticket.incident for ticket in self.world.tickets.kept if not ticket.is_deleted)
+        doubled = [incident for incident, count in living.items() if count > 1]
+        if doubled:
+            self._fail(f"A6: more than one ticket: {doubled}")
+        for incident in self.world.incidents():
+            if not living[incident.id] and Fault.REJECT not in self.faults:
+                self._fail(f"A6: {incident.id} has no ticket")
+        for ticket in self.world.tickets.kept:
+            twice = [key for key, count in Counter(key for key, _ in ticket.comments).items() if count > 1]
+            if twice:
+                self._fail(f"A6: comments stand twice in {ticket.id}: {twice}")
+
+    def _what_fires_is_open_and_what_does_not_is_over(self) -> None:
+        """No incident is lost: everything that still fires has an open one, everything else has none."""
+        open_keys = {
+            (member.labels.get("alertname"), member.labels.get("host"), member.labels.get("cluster"))
+            for incident in self.world.incidents()
+            if incident.state.is_open
+            for member in self.world.members(incident.id)
+            if member.state.value == "firing"
+        }
+        own = {key for key in open_keys if key[0] in ALERT_NAMES}
+        fires = set(self.ledger.firing)
+        if own != fires:
+            self._fail(f"lost or left over: only ledger {sorted(fires - own)}, only daemon {sorted(own - fires)}")
+
+    def _pages_were_sound(self) -> None:
+        """A4, A5, A9: somebody was told of every incident with a policy; nobody was told after an acknowledgement."""
+        told = Counter(
+            page.incident for page in (*self.world.sms.sent, *self.world.mail.sent) if page.purpose == "page"
+        )
+        refused = {Fault.REJECT, Fault.UNAUTHORIZED} & set(self.faults)
+        for incident in self.world.incidents():
+            lived = (incident.resolved_at or self.world.now()) - incident.opened_at
+            was_answered = incident.id in self.ledger.acknowledged_at
+            if not told[incident.id] and not refused and not was_answered and lived > timedelta(minutes=20):
+                self._fail(f"A3: nobody was paged for {incident.id}")
+        # One text per key, channel and life: more means that something pages in a loop.
+        keys = Counter(page.key for page in (*self.world.sms.sent, *self.world.mail.sent))
+        for key, count in keys.items():
+            if count > 2 + self.crash_count + 2 * (Fault.LOSE_REPLY in self.faults):
+                self._fail(f"A5: {key} was sent {count} times")

@@ -1,0 +1,310 @@
+"""A small world for scenarios and the simulator: the engine, a database inline, two people's phones and a ticket system.
+
+Nothing here waits for real time. ``World.advance`` lets virtual time pass; ``World.kill`` is a power cut for the process: what
+was committed and what the outside saw stays, everything else is gone, and the next ``start`` builds the engine anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ingestd.core.decide import Answer, AnswerAction
+from ingestd.core.incident import Incident, Member
+from ingestd.core.names import Channel, EnvelopeId, IncidentId, Level, PersonName, Severity
+from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
+from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
+from ingestd.core.ruleset import DEFAULT_MATRIX, TicketPlan
+from ingestd.core.sources import SourceKind
+from ingestd.ports import Pager, TicketSystem
+from ingestd.store import answers, inbox, incidents, migrate, outbox, receipts, timeline
+from ingestd.store.answers import Answered
+from ingestd.telemetry.metrics import Metrics
+from ingestd.testing.inline_database import InlineDatabase
+from ingestd.testing.outside import OutsidePager, OutsideTickets, SentPage
+from ingestd.testing.virtual_time import LoopLife, VirtualAmbient
+from ingestd.workers.current import Current, Standing
+from ingestd.workers.engine import Engine
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+EXTERNAL_URL = "https://ingestd.example"
+START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+
+IDLE_SECONDS = 3600.0
+"""Workers look by themselves only once an hour here, so that a bell that is not rung shows."""
+
+NAMES = ("ada", "bo", "cy")
+
+RULES: tuple[RuleDraft, ...] = (
+    RuleDraft(
+        name="disk-full",
+        match=("alertname = DiskFull",),
+        impact=Level.MEDIUM,
+        urgency=Level.HIGH,
+        correlate_by=("cluster",),
+        correlate_within_seconds=1800,
+    ),
+    RuleDraft(
+        name="site-down",
+        match=("alertname = SiteDown",),
+        impact=Level.HIGH,
+        urgency=Level.HIGH,
+        correlate_by=("cluster",),
+        correlate_within_seconds=1800,
+    ),
+    RuleDraft(
+        name="watchdog",
+        match=("alertname = Watchdog",),
+        impact=Level.LOW,
+        urgency=Level.LOW,
+        has_page=True,
+        has_ticket=True,
+    ),
+)
+
+
+def policy(
+    drafts: Sequence[RuleDraft] = RULES,
+    *,
+    steps: Sequence[Step] | None = None,
+    loop_count: int = 1,
+    timing: Timing | None = None,
+    keep_vanished: frozenset[str] = frozenset({"grafana"}),
+) -> Policy:
+    """Three people, each with a phone and a mailbox; the policy ``default`` pages ada, then bo, then cy, five minutes apart."""
+    plan = TicketPlan("tickets", {})
+    known = Known(
+        {"default": TeamRoute("default", plan)}, frozenset({"default"}), frozenset({"tickets", "sms", "mail"})
+    )
+    ruleset, faults = compile_rules(drafts, DEFAULT_MATRIX, known, "test")
+    assert not faults, faults
+    default_steps = tuple(Step((PersonName(name),), 300) for name in NAMES)
+    return Policy(
+        ruleset=ruleset,
+        people={
+            PersonName(name): Person(
+                PersonName(name),
+                name.title(),
+                ((Channel.SMS, f"+1555000{index}"), (Channel.EMAIL, f"{name}@example.com")),
+            )
+            for index, name in enumerate(NAMES)
+        },
+        escalations={"default": EscalationPolicy("default", tuple(steps or default_steps), loop_count)},
+        channel_connectors={Channel.SMS: "sms", Channel.EMAIL: "mail"},
+        timing=timing or Timing(),
+        keep_vanished=keep_vanished,
+    )
+
+
+def alertmanager_body(
+    *alerts: Mapping[str, Any], status: str = "firing", truncated: int = 0, starts_at: str = "2026-03-02T01:59:00Z"
+) -> bytes:
+    """A webhook body as an Alertmanager sends it; each alert is its labels, with ``_ends`` for a resolved one."""
+    listed = []
+    for labels in alerts:
+        plain = {name: value for name, value in labels.items() if not name.startswith("_")}
+        own_status = labels.get("_status", status)
+        listed.append(
+            {
+                "status": own_status,
+                "labels": plain,
+                "annotations": labels.get(
+                    "_annotations", {"summary": f"{plain.get('alertname')} on {plain.get('host', '?')}"}
+                ),
+                "startsAt": labels.get("_starts", starts_at),
+                "endsAt": labels.get("_ends", ZERO_TIME),
+                "generatorURL": "http://prometheus.example/graph",
+            }
+        )
+    return json.dumps(
+        {"version": "4", "status": status, "alerts": listed, "groupKey": "{}:{}", "truncatedAlerts": truncated}
+    ).encode()
+
+
+@dataclass(slots=True)
+class World:
+    """The engine and what surrounds it. ``at_point`` is called at every marked instant at which the process could die."""
+
+    path: Path
+    policy: Policy = field(default_factory=policy)
+    seed: int = 0
+    at_point: Callable[[str], None] = lambda _point: None
+    check: Callable[[Connection], None] = lambda _connection: None
+    life: LoopLife = field(init=False)
+    tickets: OutsideTickets = field(init=False)
+    sms: OutsidePager = field(init=False)
+    mail: OutsidePager = field(init=False)
+    database: InlineDatabase = field(init=False)
+    current: Current = field(init=False)
+    engine: Engine = field(init=False)
+    metrics: Metrics = field(init=False)
+    is_running: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.life = LoopLife(seed=self.seed, start_at=START)
+        self.tickets = OutsideTickets("tickets", self.now, self._point)
+        self.sms = OutsidePager("sms", Channel.SMS, self.now, self._point)
+        self.mail = OutsidePager("mail", Channel.EMAIL, self.now, self._point)
+        self.start()
+
+    def _point(self, point: str) -> None:
+        self.life.loop.require_alive()
+        self.at_point(point)
+
+    def now(self) -> datetime:
+        """The virtual time of day."""
+        return self.life.clock.now()
+
+    # ------------------------------------------------------------------ life and death
+
+    def start(self) -> None:
+        """Build the engine on the database as it is, and let it run."""
+        self.database = InlineDatabase(f"sqlite:///{self.path}", at_point=self._point, check=self.check)
+        self.metrics = Metrics()
+        self.current = Current(Standing(self.policy, EXTERNAL_URL))
+        connectors: dict[str, TicketSystem | Pager] = {"tickets": self.tickets, "sms": self.sms, "mail": self.mail}
+
+        async def begin(ambient: VirtualAmbient) -> None:
+            await self.database.run(migrate.migrate)
+            self.engine = Engine(
+                self.database,
+                self.current,
+                connectors,
+                ambient.clock,
+                ambient.ids,
+                ambient.chance,
+                self.metrics,
+                idle_seconds_max=IDLE_SECONDS,
+                janitor_seconds=IDLE_SECONDS,
+            )
+            await self.engine.start(is_only_daemon=True)
+
+        self.is_running = True
+        self.life.run(begin)
+
+    def kill(self) -> None:
+        """The process dies at this instant."""
+        self.life.crash("killed")
+        self.bury()
+
+    def bury(self) -> None:
+        """After a death: let go of what the dead process held."""
+        self.database.close()
+        self.is_running = False
+
+    def close(self) -> None:
+        """End it all."""
+        self.life.close()
+        self.database.close()
+
+    def advance(self, **duration: float) -> None:
+        """Let virtual time pass: ``minutes=5``."""
+        seconds = timedelta(**duration).total_seconds()
+
+        async def wait(_ambient: VirtualAmbient) -> None:
+            await asyncio.sleep(seconds)
+
+        self.life.run(wait)
+
+    # ------------------------------------------------------------------ what comes in
+
+    def receive(
+        self, body: bytes, *, source: str = "alertmanager", kind: SourceKind = SourceKind.ALERTMANAGER
+    ) -> EnvelopeId:
+        """A webhook arrives, is committed and answered; the engine has not looked at it yet."""
+        envelope = inbox.Envelope(self.life.ids.envelope(), source, kind.value, self.now(), "192.0.2.1", body)
+        self.database.run_now(inbox.add, [envelope])
+        self.engine.wake.processor.ring()
+        return envelope.id
+
+    def fires(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels)
+        """One alert fires, and the engine has a second to react."""
+        envelope = self.receive(alertmanager_body({"alertname": name, "host": host, "cluster": cluster, **extra}))
+        self.advance(seconds=1)
+        return envelope
+
+    def clears(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels)
+        """One alert resolves now, and the engine has a second to react."""
+        labels = {"alertname": name, "host": host, "cluster": cluster, "_ends": self.now().isoformat(), **extra}
+        envelope = self.receive(alertmanager_body(labels, status="resolved"))
+        self.advance(seconds=1)
+        return envelope
+
+    def acknowledge(self, incident: str, by: str = "ada", via: str = "link") -> Answered | None:
+        """A person acknowledges."""
+        return self._answer(Answer(IncidentId(incident), AnswerAction.ACKNOWLEDGE, by, via))
+
+    def resolve_by_hand(self, incident: str, by: str = "ada") -> Answered | None:
+        """A person says that it is over."""
+        return self._answer(Answer(IncidentId(incident), AnswerAction.RESOLVE, by, "cli"))
+
+    def note(self, incident: str, text: str, by: str = "ada") -> Answered | None:
+        """A person adds a note."""
+        return self._answer(Answer(IncidentId(incident), AnswerAction.NOTE, by, "cli", text))
+
+    def _answer(self, answer: Answer) -> Answered | None:
+        answered = self.database.run_now(answers.give, answer, self.policy, self.now())
+        if answered is not None:
+            self.engine.wake.after_decision(answered.decision)
+        return answered
+
+    def receipt(self, page: SentPage, status: str) -> None:
+        """The service says what became of a page."""
+        pager = self.sms if page.channel is Channel.SMS else self.mail
+        receipt_id = f"R-{pager.sent.index(page) + 1}"
+        decision = self.database.run_now(receipts.take, pager.name, receipt_id, status, "", self.policy, self.now())
+        if decision is not None:
+            self.engine.wake.after_decision(decision)
+
+    def reload(self, changed: Policy) -> None:
+        """The configuration changes under the running engine."""
+        self.policy = changed
+        self.current.standing = replace(self.current.standing, policy=changed)
+
+    # ------------------------------------------------------------------ what is seen
+
+    def incident(self, number: int = 1001) -> Incident:
+        """The incident with this number."""
+        found = self.database.read_now(incidents.load, IncidentId(f"INC-{number}"))
+        assert found is not None, f"there is no INC-{number}"
+        return found
+
+    def incidents(self) -> list[Incident]:
+        """All incidents, oldest first."""
+        return self.database.read_now(lambda c: incidents.listed(c, states=None, limit=10_000))[::-1]
+
+    def members(self, incident_id: IncidentId) -> list[Member]:
+        """An incident's alerts."""
+        return self.database.read_now(incidents.members_of, incident_id, 1000)
+
+    def history(self, number: int = 1001) -> list[str]:
+        """An incident's timeline as ``kind/reason`` words."""
+        lines = self.database.read_now(timeline.last, IncidentId(f"INC-{number}"), 1000)
+        return [f"{line.kind}/{line.reason}" for line in lines]
+
+    def envelope(self, envelope_id: EnvelopeId) -> inbox.EnvelopeReport:
+        """What became of an envelope."""
+        found = self.database.read_now(inbox.report, envelope_id)
+        assert found is not None, "an envelope that was answered is stored"
+        return found
+
+    def pages(self) -> list[tuple[str, str, str]]:
+        """Everything that reached somebody: (person, channel, purpose), in order of time."""
+        sent = sorted([*self.sms.sent, *self.mail.sent], key=lambda page: page.at)
+        return [(page.person, page.channel.value, page.purpose) for page in sent]
+
+    def severity_of_ticket(self, index: int = 0) -> Severity:
+        """The priority that a ticket has outside."""
+        return Severity(self.tickets.kept[index].priority)
+
+    def unsettled(self) -> list[str]:
+        """The keys of deliveries that are not settled."""
+        rows = self.database.read_now(lambda c: outbox.listed(c, states=outbox.UNSETTLED, limit=10_000))
+        return [row.key for row in rows]

@@ -1,0 +1,99 @@
+"""All workers together: what must turn for the daemon to be alive. The composition root and the simulator start it alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from ingestd.ambient import Chance, Clock, IdSource
+from ingestd.ports import Pager, TicketSystem
+from ingestd.store import outbox
+from ingestd.store.database import Database
+from ingestd.telemetry import log_events
+from ingestd.telemetry.metrics import Metrics
+from ingestd.workers.current import Current
+from ingestd.workers.dispatcher import Dispatcher
+from ingestd.workers.janitor import JANITOR_SECONDS, Janitor
+from ingestd.workers.processor import Processor
+from ingestd.workers.timekeeper import Timekeeper
+from ingestd.workers.wake import Wake
+from ingestd.workers.worker import IDLE_SECONDS_MAX, Worker
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Processor, timekeeper, janitor and one dispatcher per connector. ``start`` after the database is migrated."""
+
+    def __init__(
+        self,
+        database: Database,
+        current: Current,
+        connectors: Mapping[str, TicketSystem | Pager],
+        clock: Clock,
+        ids: IdSource,
+        chance: Chance,
+        metrics: Metrics,
+        *,
+        idle_seconds_max: float = IDLE_SECONDS_MAX,
+        janitor_seconds: float = JANITOR_SECONDS,
+    ) -> None:
+        self.wake = Wake()
+        self._database = database
+        self._clock = clock
+        processor = Processor(database, current, clock, metrics, self.wake)
+        timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
+        janitor = Janitor(database, current, clock, metrics, janitor_seconds)
+        self.dispatchers = {
+            name: Dispatcher(connector, database, current, clock, ids, chance, metrics, self.wake)
+            for name, connector in connectors.items()
+        }
+        make = partial(Worker, metrics=metrics, idle_seconds_max=idle_seconds_max)
+        self.workers = [
+            make("processor", processor.run_once, processor.idle_seconds),
+            make("timekeeper", timekeeper.run_once, timekeeper.idle_seconds),
+            Worker("janitor", janitor.run_once, janitor.idle_seconds, metrics, idle_seconds_max=janitor_seconds),
+        ]
+        self.wake.processor = self.workers[0].bell
+        self.wake.timekeeper = self.workers[1].bell
+        for name, dispatcher in self.dispatchers.items():
+            worker = make(f"dispatcher:{name}", dispatcher.run_once, dispatcher.idle_seconds)
+            self.wake.dispatchers[name] = worker.bell
+            self.workers.append(worker)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, *, is_only_daemon: bool) -> None:
+        """Begin to work. ``is_only_daemon``: nobody else uses this database, so every lease is a dead process's."""
+        if is_only_daemon:
+            freed = await self._database.run(_release, self._clock.now())
+            if freed:
+                log.info(log_events.LEASES_RELEASED, count=freed)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(worker.run(), name=worker.name) for worker in self.workers]
+
+    async def stop(self, *, seconds_max: float) -> None:
+        """Claim nothing more and wait for what is under way, for a while; the rest is looked up by the next life."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(seconds_max):
+                for dispatcher in self.dispatchers.values():
+                    await dispatcher.drain()
+        except TimeoutError:
+            for dispatcher in self.dispatchers.values():
+                await dispatcher.cancel()
+
+    @property
+    def cycle_counts(self) -> dict[str, int]:
+        """How often each worker has turned: what must grow while the daemon is healthy."""
+        return {worker.name: worker.cycle_count for worker in self.workers}
+
+
+def _release(connection: Connection, now: datetime) -> int:
+    return outbox.release_leases(connection, now)
