@@ -1,0 +1,1 @@
+"""What others send us becomes an envelope in the inbox, and only then an answer. Intake stores; it never decides."""

@@ -1,0 +1,183 @@
+"""The gate to the inbox: what arrives together is committed together, and nobody is answered before the commit.
+
+While one commit is under way the next batch gathers, so that one sync to disk answers for everybody who came meanwhile. What waits is
+bounded in number and bytes. A disk that hangs is noticed: who waits is sent away with ``StoreBusy``, and so is everybody who comes
+until it has answered, so that nothing piles up behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection
+
+from ingestd.ambient import Clock, IdSource
+from ingestd.core.names import EnvelopeId
+from ingestd.core.sources import SourceKind
+from ingestd.errors import IngestdError, StoreBusy
+from ingestd.intake.settings import GateLimits
+from ingestd.store import inbox, signatures
+from ingestd.store.database import Database
+from ingestd.store.inbox import Envelope
+from ingestd.store.signatures import Signature
+from ingestd.telemetry import log_events
+from ingestd.telemetry.metrics import Metrics
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class QueueFull(StoreBusy):
+    """As much waits to be stored as may wait; nothing was taken."""
+
+
+class Replayed(IngestdError):
+    """A message with this signature has been stored before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Arrival:
+    envelope: Envelope
+    signature: Signature | None
+    stored: asyncio.Future[None]
+
+
+def _store(connection: Connection, batch: list[_Arrival]) -> set[EnvelopeId]:
+    """Store the batch, but not what was signed and stored before: gives the ids of those."""
+    replayed = {
+        arrival.envelope.id
+        for arrival in batch
+        if arrival.signature is not None
+        and not signatures.add(connection, arrival.signature, arrival.envelope.received_at)
+    }
+    fresh = [arrival.envelope for arrival in batch if arrival.envelope.id not in replayed]
+    if fresh:
+        inbox.add(connection, fresh)
+    return replayed
+
+
+class Gate:
+    """Takes envelopes and returns their ids once they are on disk. ``on_stored`` is called after each commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdSource,
+        metrics: Metrics,
+        on_stored: Callable[[], None],
+        limits: GateLimits = GateLimits(),  # noqa: B008 (a frozen value)
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._seconds = metrics.intake_seconds
+        self._on_stored = on_stored
+        self._limits = limits
+        self._waiting: deque[_Arrival] = deque()
+        self._count = 0
+        self._bytes = 0
+        self._committing: asyncio.Task[None] | None = None
+        self._is_stalled = False
+
+    async def receive(
+        self, source: str, kind: SourceKind, body: bytes, remote: str, *, signature: Signature | None = None
+    ) -> EnvelopeId:
+        """Store a body; gives the envelope's id after the commit is durable.
+
+        Raises ``StoreBusy`` (``QueueFull`` if nothing was even tried) when it cannot be stored now, and ``Replayed`` when ``signature`` was
+        stored before. Cancelling the caller does not take back what it brought.
+        """
+        size = len(body)
+        limits = self._limits
+        if self._is_stalled:
+            raise StoreBusy("the database has not answered for too long")
+        if self._count >= limits.waiting_count_max or self._bytes + size > limits.waiting_bytes_max:
+            raise QueueFull(f"{self._count} envelopes of {self._bytes} bytes wait to be stored")
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        envelope = Envelope(self._ids.envelope(), source, kind, self._clock.now(), remote, body)
+        arrival = _Arrival(envelope, signature, loop.create_future())
+        self._waiting.append(arrival)
+        self._count += 1
+        self._bytes += size
+        if self._committing is None:
+            # The commit belongs to no request: whoever goes away must not take the neighbours' commit along. It ends when nothing
+            # waits, catches what goes wrong and hands it to those who wait; ``drain`` awaits it.
+            self._committing = loop.create_task(self._commit_all(), name="intake-commit")
+        await arrival.stored
+        self._seconds.observe(loop.time() - begun)
+        return envelope.id
+
+    async def drain(self) -> None:
+        """Return when nothing waits to be stored any more. For a shutdown, after the listeners are closed."""
+        while self._committing is not None:
+            await asyncio.shield(self._committing)
+
+    async def _commit_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch = self._take()
+                patience = loop.call_later(self._limits.commit_seconds_max, self._give_up, batch)
+                try:
+                    await self._commit(batch)
+                finally:
+                    patience.cancel()
+                    self._release(batch)
+                    self._is_stalled = False
+        finally:
+            self._committing = None
+
+    async def _commit(self, batch: list[_Arrival]) -> None:
+        try:
+            replayed = await self._database.run(_store, batch)
+        except Exception as error:  # noqa: BLE001 (whatever the database says, it is told to those who wait)
+            why = str(getattr(error, "orig", error))  # SQLAlchemy's own text would show the bodies
+            log.error(log_events.ENVELOPE_NOT_STORED, count=len(batch), error=why)  # noqa: TRY400 (a traceback shows them too)
+            _refuse(batch, why)
+            return
+        except BaseException:
+            _refuse(batch, "the daemon is stopping")
+            raise
+        for arrival in batch:
+            if arrival.stored.done():
+                continue
+            if arrival.envelope.id in replayed:
+                arrival.stored.set_exception(Replayed())
+            else:
+                arrival.stored.set_result(None)
+        self._on_stored()
+
+    def _take(self) -> list[_Arrival]:
+        """What is committed next, oldest first: never nothing."""
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].envelope.body)
+        while self._waiting and len(batch) < self._limits.batch_count_max:
+            size += len(self._waiting[0].envelope.body)
+            if size > self._limits.batch_bytes_max:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    def _release(self, batch: list[_Arrival]) -> None:
+        self._count -= len(batch)
+        self._bytes -= sum(len(arrival.envelope.body) for arrival in batch)
+
+    def _give_up(self, batch: list[_Arrival]) -> None:
+        """The commit takes too long. What the database has got stays counted until it answers; the rest is let go."""
+        self._is_stalled = True
+        log.error(log_events.ENVELOPE_NOT_STORED, count=self._count, error="the database does not answer")
+        rest = list(self._waiting)
+        self._waiting.clear()
+        self._release(rest)
+        _refuse([*batch, *rest], "the database has not answered for too long")
+
+
+def _refuse(batch: list[_Arrival], why: str) -> None:
+    for arrival in batch:
+        if not arrival.stored.done():
+            arrival.stored.set_exception(StoreBusy(why))
