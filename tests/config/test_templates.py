@@ -1,0 +1,157 @@
+"""Templates say what their author wrote, and cannot do more."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2 import TemplateError, UndefinedError
+
+from ingestd.config.templates import OUTPUT_LENGTH_MAX, TemplateProblemError, compile_template
+from ingestd.core.alert import Alert
+from ingestd.core.classify import template_fields
+from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
+from ingestd.core.ruleset import Condition, Rule
+
+LABELS = {"service": "ledger", "items": "7", "a-b": "dash", "env": "prod", "markup": "<b>{{ labels.env }}</b>"}
+RULE = Rule("r", Condition(), Level.HIGH, Level.LOW, Severity.MEDIUM, "payments")
+
+
+def render(source: str, labels: dict[str, str] | None = None) -> str:
+    alert = Alert(
+        source="am",
+        key=AlertKey("am/1"),
+        status=AlertStatus.FIRING,
+        labels=LABELS if labels is None else labels,
+        annotations={"summary": "lag is 9 s"},
+        rule_name="Lag",
+        value="9",
+    )
+    return compile_template(source)(template_fields(alert, RULE))
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("plain", "plain"),
+        ("{{ labels.service }}: {{ summary }}", "ledger: lag is 9 s"),
+        ("{{ labels.items }}", "7"),
+        ("{{ labels['a-b'] }}", "dash"),
+        ("{{ labels.missing|default('?') }}", "?"),
+        ("{% if labels.env == 'prod' %}PROD{% else %}test{% endif %}", "PROD"),
+        ("{% for name, value in labels|dictsort %}{{ name }} {% endfor %}", "a-b env items markup service "),
+        ("{% for name in labels %}{{ loop.index }}{% endfor %}", "12345"),
+        ("{{ alert.rule }} {{ alert.value }} {{ alert.source }}", "Lag 9 am"),
+        ("{{ severity }} {{ impact }} {{ urgency }} {{ team }} {{ rule }}", "medium high low payments r"),
+        ("{{ labels.service|upper|truncate(4, true, '', 0) }}", "LEDG"),
+        ("{{ labels.service|replace('l', 'L') }}", "Ledger"),
+        ("{{ labels.items|int * 2 % 5 }}", "4"),
+        ("{{ annotations.summary ~ '!' }}", "lag is 9 s!"),
+        ("{{ labels.markup }}", "<b>{{ labels.env }}</b>"),
+        ("{{ [team, rule]|join('/') }}", "payments/r"),
+        ("{{ 'x' if 'service' in labels else 'y' }}", "x"),
+        ("{{ labels.missing is defined }}", "False"),
+    ],
+)
+def test_a_template_says_what_is_written(source, text):
+    assert render(source) == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ labels.missing }}",
+        "{{ labels['missing'] }}",
+        "{{ labels.missing.more }}",
+        "{{ labels.service.upper }}",
+        "{{ labels.service.__class__ }}",
+        "{{ labels.__class__ }}",
+        "{{ 'x' * 5 }}",
+        "{{ [1] * 5 }}",
+        "{{ '%1000000000s' % 'x' }}",
+        "{{ 10**18 }}".replace("**", "*"),
+        "{{ labels|list|join(summary|replace('a', 'b')) * 3 }}",
+        "{{ 1 / 0 }}",
+    ],
+)
+def test_what_cannot_be_rendered_raises_or_stays_small(source):
+    try:
+        text = render(source)
+    except (TemplateError, ZeroDivisionError, TypeError):
+        return
+    assert len(text) < 100
+
+
+def test_a_label_that_the_alert_does_not_have_is_an_error_and_not_nothing():
+    with pytest.raises(UndefinedError, match="missing"):
+        render("x {{ labels.missing }}")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ ''.__class__.__mro__ }}", None),
+        ("{{ labels.service.upper() }}", "a call is not allowed"),
+        ("{{ range(100000) }}", "a call is not allowed"),
+        ("{{ cycler('a') }}", "a call is not allowed"),
+        ("{{ lipsum }}", 'no template field "lipsum"'),
+        ("{{ self }}", 'no template field "self"'),
+        ("{% set a = 1 %}", "set is not allowed"),
+        ("{% macro a() %}{% endmacro %}", "macro is not allowed"),
+        ("{% include 'x' %}", "include is not allowed"),
+        ("{% import 'x' as y %}", "import is not allowed"),
+        ("{% extends 'x' %}", "extends is not allowed"),
+        ("{% block a %}{% endblock %}", "block is not allowed"),
+        ("{% filter upper %}{% endfilter %}", "filterblock is not allowed"),
+        ("{{ 9 ** 9 }}", r"\*\* is not allowed"),
+        ("{{ summary|format('x') }}", "No filter named 'format'"),
+        ("{{ summary|center(1000000000) }}", "No filter named 'center'"),
+        ("{{ summary|attr('x') }}", "No filter named 'attr'"),
+        ("{{ {'a': 1} }}", "dict is not allowed"),
+        ("{% for a in summary %}{% endfor %}", "loops over labels or annotations only"),
+        ("{% for a in labels recursive %}{% endfor %}", "a loop in a loop"),
+        (
+            "{% for a in labels %}{% if true %}{% for b in labels %}{% endfor %}{% endif %}{% endfor %}",
+            "a loop in a loop",
+        ),
+        ("{{ " + "(" * 300 + "1" + ")" * 300 + " }}", "too deep"),
+        ("x" * 5000, "at most 4096"),
+        ("{{ nope", "bad template"),
+        ("{{ alert.nope }}", 'no template field "alert.nope"'),
+    ],
+)
+def test_what_a_template_may_not_do_is_refused_when_it_is_loaded(source, words):
+    if words is None:
+        with pytest.raises(UndefinedError):
+            render(source)
+        return
+    with pytest.raises(TemplateProblemError, match=words):
+        compile_template(source)
+
+
+def test_joining_and_replacing_cannot_make_text_without_bound():
+    labels = {"big": "x" * 16_000, "sep": "y" * 1000}
+    for source in ("{{ labels.big|list|join(labels.sep) }}", "{{ labels.big|replace('x', labels.sep) }}"):
+        with pytest.raises(TemplateError, match="more than 65536 characters"):
+            render(source, labels)
+
+
+def test_the_output_is_cut():
+    source = "{{ labels.big ~ labels.big ~ labels.big ~ labels.big ~ labels.big }}" * 20
+    assert len(render(source, {"big": "x" * 16_000})) == OUTPUT_LENGTH_MAX
+
+
+@given(st.text(alphabet="{}%|.()[]'\" labelsforinifx*~-_+/<>=,:0123", max_size=60))
+@settings(max_examples=400, deadline=None)
+def test_no_template_makes_the_compiler_raise_anything_else(source):
+    try:
+        compile_template("{{" + source + "}}")
+    except TemplateProblemError as exc:
+        assert str(exc)  # noqa: PT017 (either it compiles, or it says why not)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_alert_text_is_never_taken_for_a_template(labels):
+    labels = {name: "{{ 1 + 1 }}" + value for name, value in labels.items()}
+    assert render("{% for name, value in labels|dictsort %}{{ value }}{% endfor %}", labels).count(
+        "{{ 1 + 1 }}"
+    ) == len(labels)
