@@ -118,7 +118,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
         return super().getitem(obj, argument)
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 (the operands of a template)
         for value in (left, right):
             if not isinstance(value, int | float) or abs(value) > NUMBER_MAX:
                 raise TemplateError(f"{operator} is only for numbers up to {NUMBER_MAX:.0e}")

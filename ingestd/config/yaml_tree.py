@@ -232,26 +232,26 @@ class _Builder:
             return self._sequence(event, depth)
         return self._mapping(event, depth)
 
-    def _refuse_extras(self, event: Any) -> None:  # noqa: ANN401
+    def _refuse_extras(self, event: Any) -> None:  # noqa: ANN401 (PyYAML events have no types)
         if event.anchor is not None:
             hint = "write the value out where it is needed; anchors are not used here"
             self._document.report(self._span(event, "&"), "anchor", f"anchor &{event.anchor}", hint=hint)
         if event.tag is not None and event.tag != "!":
             self._document.report(self._span(event, "!"), "tag", f"tag {event.tag}", hint="leave the tag out")
 
-    def _scalar(self, event: Any) -> Scalar:  # noqa: ANN401
+    def _scalar(self, event: Any) -> Scalar:  # noqa: ANN401 (PyYAML events have no types)
         is_plain = not event.style and event.implicit[0]
         value = _resolve(event.value) if is_plain else event.value
         return Scalar(self._span(event), value, is_plain)
 
-    def _sequence(self, start: Any, depth: int) -> Sequence:  # noqa: ANN401
+    def _sequence(self, start: Any, depth: int) -> Sequence:  # noqa: ANN401 (PyYAML events have no types)
         sequence = Sequence(self._span(start))
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             sequence.items.append(self._node(event, depth + 1))
         sequence.span = self._whole(start, event, sequence.items[0].span if sequence.items else None)
         return sequence
 
-    def _mapping(self, start: Any, depth: int) -> Mapping:  # noqa: ANN401
+    def _mapping(self, start: Any, depth: int) -> Mapping:  # noqa: ANN401 (PyYAML events have no types)
         mapping = Mapping(self._span(start))
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_node = self._node(event, depth + 1)
@@ -270,19 +270,19 @@ class _Builder:
         mapping.span = self._whole(start, event, first_entry.node.span if first_entry else None)
         return mapping
 
-    def _key(self, event: Any, node: Node) -> str | None:  # noqa: ANN401
+    def _key(self, event: Any, node: Node) -> str | None:  # noqa: ANN401 (PyYAML events have no types)
         if isinstance(node, Scalar) and isinstance(event, yaml.ScalarEvent):
             return str(event.value)  # the text as written: `on` and `1` are keys like any other
         self._document.report(node.span, "key", "a key must be plain text, not a list or mapping")
         return None
 
-    def _span(self, event: Any, sign: str = "") -> Span:  # noqa: ANN401
+    def _span(self, event: Any, sign: str = "") -> Span:  # noqa: ANN401 (PyYAML events have no types)
         """Where an event stands; at most to the end of its first line."""
         start, end = event.start_mark, event.end_mark
         length = end.column - start.column if end.line == start.line else self._rest(start.line, start.column)
         return Span(start.line + 1, start.column + 1, max(length, len(sign), 1))
 
-    def _whole(self, start: Any, end: Any, first: Span | None) -> Span:  # noqa: ANN401
+    def _whole(self, start: Any, end: Any, first: Span | None) -> Span:  # noqa: ANN401 (PyYAML events have no types)
         """A collection: to its end on one line, else to the end of its first item."""
         line, column = start.start_mark.line, start.start_mark.column
         if end.end_mark.line == line:

@@ -1,5 +1,6 @@
 """The configuration as a whole: the example, paths, connectors' settings, lint, and text that is no configuration."""
 
+import importlib
 import json
 import re
 import shutil
@@ -254,3 +255,21 @@ def test_no_tree_of_values_makes_load_raise_anything_but_config_problems(tmp_pat
     (tmp_path / "rules" / "a.yaml").write_text(json.dumps({"rules": [rules], "defaults": rules}), encoding="utf-8")
     with pytest.raises(ConfigProblems):
         load(tmp_path / "config.yaml", environment={})
+
+
+def test_the_connectors_that_the_example_shows_in_comments_are_right(tmp_path):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    start, end = text.index("connectors:"), text.index("# Which connector reaches people")
+    section = re.sub(r"(?m)^( *)# (  )?(?=[a-z_]+:)", r"\1\2", text[start:end])
+    section = section.replace("    maildir: var/mail", "   ").replace("file: /etc/ingestd/", f"file: {tmp_path}/")
+    for name in ("freshdesk", "jira", "twilio", "mail"):
+        (tmp_path / name).write_text("0123456789abcdef0123456789abcdef\n")
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "config.yaml").write_text(text[:start] + section + text[end:], encoding="utf-8")
+    loaded = load(tmp_path / "config.yaml", environment={})
+    types = {
+        kind: importlib.import_module(f"connectors.{kind}").factory.settings_type
+        for kind in ("ticket_folder", "email_pager", "freshdesk", "jira", "sms_pager")
+    }
+    assert set(settings_of(loaded, types, types)) == {"tickets", "mail", "freshdesk", "jira", "sms"}
