@@ -1,0 +1,105 @@
+"""What a person says to an incident: written by the store, then told back in words, and who was first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from ingestd.core.incident import Incident
+from ingestd.core.names import IncidentId, IncidentState
+from ingestd.core.policy import Policy
+from ingestd.store import answers, links
+from ingestd.store import incidents as incident_store
+from ingestd.store.answers import Answer, AnswerAction, Answered
+from ingestd.store.links import PageLink
+from ingestd.telemetry import log_events
+from ingestd.web import words
+from ingestd.web.desk import Desk
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of an answer. ``is_first``: it took effect; otherwise ``text`` says who was first, or that it is over."""
+
+    incident: Incident
+    is_first: bool
+    text: str
+
+
+async def give(desk: Desk, answer: Answer) -> Told | None:
+    """Apply the answer and wake whom it concerns; None if there is no such incident."""
+    now = desk.clock.now()
+    answered = await desk.database.run(answers.give, answer, desk.policy(), now)
+    if answered is None:
+        return None
+    return _follow(desk, answer, answered, now)
+
+
+async def acknowledge_by_link(desk: Desk, token: str) -> tuple[PageLink, bool] | None:
+    """Acknowledge as the person whom the link was sent to; whether this was the first. None if the token is unknown or expired.
+
+    A late press changes nothing at all, so that a link can be pressed any number of times.
+    """
+    now = desk.clock.now()
+    found = await desk.database.run(_press, token, desk.policy(), now)
+    if found is None:
+        return None
+    link, answer, answered = found
+    if answered is not None:
+        _follow(desk, answer, answered, now)
+    return link, answered is not None
+
+
+def _press(
+    connection: Connection, token: str, policy: Policy, now: datetime
+) -> tuple[PageLink, Answer, Answered | None] | None:
+    link = links.find(connection, token, now)
+    if link is None:
+        return None
+    answer = Answer(link.incident_id, AnswerAction.ACKNOWLEDGE, by=link.person, via="link")
+    incident = incident_store.load(connection, link.incident_id)
+    is_waiting = incident is not None and incident.state is IncidentState.TRIGGERED
+    return link, answer, answers.give(connection, answer, policy, now) if is_waiting else None
+
+
+def _follow(desk: Desk, answer: Answer, answered: Answered, now: datetime) -> Told:
+    desk.after_decision(answered.decision)
+    is_first = answered.is_first or answer.action is AnswerAction.NOTE
+    desk.metrics.answers.labels(answer.action.value, answer.via).inc()
+    log.info(
+        log_events.ANSWER_RECEIVED,
+        incident=answer.incident_id,
+        action=answer.action.value,
+        by=answer.by,
+        via=answer.via,
+        is_first=is_first,
+    )
+    return Told(answered.after, is_first, _text(answer, answered, now))
+
+
+def _text(answer: Answer, answered: Answered, now: datetime) -> str:
+    incident_id = answer.incident_id
+    if answer.action is AnswerAction.NOTE:
+        return f"the note is on the timeline of {incident_id}"
+    if answered.is_first:
+        verb = "acknowledged" if answer.action is AnswerAction.ACKNOWLEDGE else "resolved"
+        return f"{answer.by} {verb} {incident_id}"
+    return f"{earlier(answered.before, answer.by, incident_id, now)}; nothing changed"
+
+
+def earlier(incident: Incident, by: str, incident_id: IncidentId, now: datetime) -> str:
+    """Who answered an incident that is not waiting for an answer any more, and when, for ``by`` to read."""
+    if incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_at:
+        when = words.since(incident.acknowledged_at, now)
+        if incident.acknowledged_by == by:
+            return f"{by} has already acknowledged {incident_id}, {when}"
+        return f"{incident.acknowledged_by} was first: acknowledged {incident_id} {when}"
+    if incident.resolved_at:
+        how = f"by {incident.resolved_by}" if incident.resolved_by else "since its alerts cleared"
+        return f"{incident_id} is {incident.state}: resolved {how}, {words.since(incident.resolved_at, now)}"
+    return f"{incident_id} is {incident.state}"

@@ -1,0 +1,97 @@
+"""``/api/v1/incidents``: what is going on, and what people say to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from ingestd.core.names import IncidentId, IncidentState
+from ingestd.core.safe_text import one_line, plain_block
+from ingestd.store import incidents
+from ingestd.store.answers import Answer, AnswerAction
+from ingestd.web import answering, case, plain
+from ingestd.web.access import Caller
+from ingestd.web.desk import Desk
+from ingestd.web.replies import NOTE_CHARS_MAX, Refusal, as_json, choice_of, limit_of, read_object, text_field
+
+BY_CHARS_MAX = 80
+_STATES: dict[str, tuple[IncidentState, ...] | None] = {
+    "open": (IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED),
+    **{state.value: (state,) for state in IncidentState},
+    "all": None,
+}
+
+
+def _listed(connection: Connection, states: Sequence[IncidentState] | None, limit: int) -> list[dict[str, Any]]:
+    found = incidents.listed(connection, states=states, limit=limit)
+    return [plain.incident_line(incident, case.ticket_of(connection, incident)) for incident in found]
+
+
+async def list_incidents(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
+    """``GET /api/v1/incidents``: the newest first, open ones unless ``state`` says otherwise."""
+    states = choice_of(request, "state", _STATES, default="open")
+    found = await desk.database.read(_listed, states, limit_of(request))
+    return as_json({"incidents": found})
+
+
+async def show_incident(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
+    """``GET /api/v1/incidents/{id}``: everything about one."""
+    incident_id = incident_id_of(request)
+    found = await desk.database.read(case.load, incident_id)
+    if found is None:
+        raise no_such_incident(incident_id)
+    return as_json(
+        {
+            "incident": plain.incident_whole(found, desk.external_url),
+            "alerts": [plain.alert(member) for member in found.members],
+            "timeline": [plain.line(entry) for entry in found.lines],
+            "deliveries": [plain.delivery(row) for row in found.deliveries],
+            "deadlines": [{"kind": due.kind, "due_at": due.due_at} for due in found.deadlines],
+            "tickets": [plain.ticket(row) for row in found.tickets],
+        }
+    )
+
+
+async def acknowledge(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../ack``: paging stops. The second one changes nothing and reads who was first."""
+    return await _answer(desk, caller, request, AnswerAction.ACKNOWLEDGE)
+
+
+async def resolve(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../resolve``: it is over, whatever its alerts say."""
+    return await _answer(desk, caller, request, AnswerAction.RESOLVE)
+
+
+async def note(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../note``: a line for the timeline and the ticket."""
+    return await _answer(desk, caller, request, AnswerAction.NOTE)
+
+
+async def _answer(desk: Desk, caller: Caller, request: web.Request, action: AnswerAction) -> web.Response:
+    body = await read_object(request)
+    via = text_field(body, "via", default="api")
+    if via not in {"api", "cli"}:
+        raise Refusal(400, '"via" must be one of: api, cli')
+    by = one_line(text_field(body, "by", default=caller.name), BY_CHARS_MAX) or caller.name
+    text = plain_block(text_field(body, "text"), NOTE_CHARS_MAX) if action is AnswerAction.NOTE else ""
+    incident_id = incident_id_of(request)
+    told = await answering.give(desk, Answer(incident_id, action, by, via, text))
+    if told is None:
+        raise no_such_incident(incident_id)
+    return as_json(
+        {"incident": told.incident.id, "state": told.incident.state, "is_first": told.is_first, "text": told.text}
+    )
+
+
+def incident_id_of(request: web.Request) -> IncidentId:
+    """The incident that the path names: ``INC-1042``, ``inc-1042`` or ``1042``."""
+    text = one_line(request.match_info["id"], 40).upper()
+    return IncidentId(f"INC-{text}" if text.isascii() and text.isdigit() else text)
+
+
+def no_such_incident(incident_id: IncidentId) -> Refusal:
+    """The answer to an id that nothing has."""
+    return Refusal(404, f"there is no incident {incident_id}", hint="see: ingestd incident list --state all")
