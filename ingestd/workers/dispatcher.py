@@ -116,9 +116,9 @@ class Dispatcher:
         """Give up what is under way; the next life looks it up."""
         await self._crew.cancel()
 
-    def revive(self) -> None:
-        """The configuration was reloaded: try the credentials again at once."""
-        self._resume()
+    def use(self, connector: TicketSystem | Pager) -> None:
+        """After a reload: this is the connector, with the settings of now. What is under way ends with the one it began with."""
+        self.connector = connector
 
     async def _perform(self, job: Job) -> None:
         try:

@@ -49,11 +49,19 @@ class Engine:
         processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
-        self.dispatchers = {
-            name: Dispatcher(connector, database, current, clock, ids, chance, metrics, self.wake)
-            for name, connector in connectors.items()
-        }
+        self.dispatchers: dict[str, Dispatcher] = {}
         make = partial(Worker, metrics=metrics, idle_seconds_max=idle_seconds_max)
+        self._make_worker = make
+        self._make_dispatcher = partial(
+            Dispatcher,
+            database=database,
+            current=current,
+            clock=clock,
+            ids=ids,
+            chance=chance,
+            metrics=metrics,
+            wake=self.wake,
+        )
         self.workers = [
             make("processor", processor.run_once, processor.idle_seconds),
             make("timekeeper", timekeeper.run_once, timekeeper.idle_seconds),
@@ -61,11 +69,28 @@ class Engine:
         ]
         self.wake.processor = self.workers[0].bell
         self.wake.timekeeper = self.workers[1].bell
-        for name, dispatcher in self.dispatchers.items():
-            worker = make(f"dispatcher:{name}", dispatcher.run_once, dispatcher.idle_seconds)
-            self.wake.dispatchers[name] = worker.bell
-            self.workers.append(worker)
+        for connector in connectors.values():
+            self._hire(connector)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _hire(self, connector: TicketSystem | Pager) -> Worker:
+        dispatcher = self._make_dispatcher(connector)
+        worker = self._make_worker(f"dispatcher:{connector.name}", dispatcher.run_once, dispatcher.idle_seconds)
+        self.dispatchers[connector.name] = dispatcher
+        self.wake.dispatchers[connector.name] = worker.bell
+        self.workers.append(worker)
+        return worker
+
+    def use(self, connectors: Mapping[str, TicketSystem | Pager]) -> None:
+        """After a reload: these are the connectors. One that is gone goes on as it was, until what it has queued is settled."""
+        for name, connector in connectors.items():
+            dispatcher = self.dispatchers.get(name)
+            if dispatcher is None:
+                worker = self._hire(connector)
+                self._tasks.append(asyncio.get_running_loop().create_task(worker.run(), name=worker.name))
+            else:
+                dispatcher.use(connector)
+                self.wake.dispatchers[name].ring()
 
     async def start(self, *, is_only_daemon: bool) -> None:
         """Begin to work. ``is_only_daemon``: nobody else uses this database, so every lease is a dead process's."""

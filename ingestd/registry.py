@@ -1,0 +1,95 @@
+"""Finds connectors by entry point and builds those that the configuration uses.
+
+Only kinds in use are loaded, so a broken plug-in that nobody uses cannot stop the daemon. Ours come through the same door as everybody
+else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points, packages_distributions
+from typing import Any
+
+from pydantic import BaseModel
+
+from ingestd.config.load import Loaded, settings_of
+from ingestd.config.problems import ConfigProblems, Problem
+from ingestd.errors import IngestdError
+from ingestd.ports import ConnectorFactory, ConnectorTools, Pager, TicketSystem
+
+GROUP = "ingestd.connectors"
+
+
+class ForeignConnectors(IngestdError):
+    """Another distribution has installed a package called ``connectors``: which of the two is imported is chance."""
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _require_own_package() -> None:
+    owners = set(packages_distributions().get("connectors", ["ingestd"]))
+    if owners != {"ingestd"}:
+        others = ", ".join(sorted(owners - {"ingestd"}))
+        raise ForeignConnectors(
+            f"the package “connectors” also belongs to {others}",
+            hint="install ingestd in a virtual environment of its own",
+        )
+
+
+class Registry:
+    """The connectors of one configuration: their settings, checked. ``build`` makes them."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Raises ``ConfigProblems`` with everything that is wrong with the connectors of the configuration."""
+        _require_own_package()
+        installed = _installed()
+        kinds = {section.kind for section in loaded.config.connectors.values()}
+        self._factories: dict[str, ConnectorFactory] = {
+            kind: installed[kind].load() for kind in sorted(kinds & set(installed))
+        }
+        types: dict[str, type[BaseModel]] = {kind: made.settings_type for kind, made in self._factories.items()}
+        self._loaded = loaded
+        self._settings: Mapping[str, Any] = settings_of(loaded, types, installed)
+
+    def build(self, tools: ConnectorTools) -> dict[str, TicketSystem | Pager]:
+        """Every connector by its name. No I/O. Raises ``ConfigProblems`` if one does not do what it is used for."""
+        sections = self._loaded.config.connectors
+        made = {
+            name: self._factories[section.kind].build(name, self._settings[name], tools)
+            for name, section in sections.items()
+        }
+        problems = [*self._misused_pagers(made), *self._misused_ticket_systems(made)]
+        if problems:
+            raise ConfigProblems(problems)
+        return made
+
+    def _misused_pagers(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
+        found = []
+        for channel, name in self._loaded.config.channels.items():
+            connector = made.get(name)
+            if isinstance(connector, Pager) and connector.channel is channel:
+                continue
+            can = f"it reaches people by {connector.channel}" if isinstance(connector, Pager) else "it is not a pager"
+            text = f'connector "{name}" cannot serve the channel {channel}: {can}'
+            found.append(self._loaded.problem_at(("channels", channel.value), "channel", text))
+        return found
+
+    def _misused_ticket_systems(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
+        found = []
+        used = {rule.ticket.connector: rule.name for rule in self._loaded.ruleset.rules if rule.ticket is not None}
+        for name, rule in used.items():
+            if not isinstance(made.get(name), TicketSystem):
+                text = f'connector "{name}" opens no tickets, but rule "{rule}" wants one there'
+                found.append(self._loaded.problem_at(("connectors", name), "ticket", text))
+        return found
+
+
+def check(loaded: Loaded) -> list[Problem]:
+    """Everything that is wrong with the connectors of a configuration, without building them."""
+    try:
+        Registry(loaded)
+    except ConfigProblems as error:
+        return list(error.problems)
+    return []

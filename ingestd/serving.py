@@ -1,0 +1,83 @@
+"""A daemon as a process: logging, signals, systemd, and exit codes that a supervisor understands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from ingestd import __version__
+from ingestd.app import Daemon, load_all
+from ingestd.config.problems import ConfigProblems, render_all
+from ingestd.config.quantities import parse_listen
+from ingestd.errors import IngestdError
+from ingestd.telemetry import log_events, logging
+from ingestd.telemetry.systemd_notify import SystemdNotify
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+EXIT_CONFIG = 78
+"""EX_CONFIG: the unit does not restart after it, since only an admin can mend it."""
+EXIT_FAILED = 1
+
+
+async def run(config_path: Path, *, listen: str | None, log_level: str | None, log_format: str | None) -> int:
+    """Serve until a signal; the exit code."""
+    try:
+        loaded, registry = load_all(config_path)
+        at = parse_listen(listen) if listen else None
+        daemon = Daemon(config_path, loaded, registry)
+    except ConfigProblems as error:
+        return _refuse(render_all(error.problems), EXIT_CONFIG)
+    except (IngestdError, ValueError) as error:
+        return _refuse(f"ingestd: {error}", EXIT_CONFIG)
+    config = loaded.config
+    logging.configure(log_level or config.log.level, log_format or config.log.format)
+    log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
+    for problem in loaded.lint:
+        log.warning(log_events.CONFIG_LINT, at=f"{problem.file}:{problem.line}:{problem.column}", text=problem.text)
+    try:
+        await daemon.start((at.host, at.port) if at else None)
+    except (IngestdError, OSError) as error:
+        hint = getattr(error, "hint", "")
+        return _refuse(f"ingestd: {error}" + (f"\n  {hint}" if hint else ""), EXIT_FAILED)
+    await _until_told(daemon)
+    log.info(log_events.DAEMON_STOPPED)
+    return 0
+
+
+def _refuse(text: str, code: int) -> int:
+    sys.stderr.write(text + "\n")
+    return code
+
+
+async def _until_told(daemon: Daemon) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    notify = SystemdNotify(os.environ)
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        notify.reloading()
+        await daemon.reload()
+        notify.ready("serving")
+
+    def start_reload() -> None:
+        task = loop.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, start_reload)
+    notify.ready("serving")
+    feeding = loop.create_task(notify.keep_fed(daemon.watch.stalled))
+    await told.wait()
+    notify.stopping()
+    log.info(log_events.DAEMON_STOPPING)
+    feeding.cancel()
+    await daemon.stop()

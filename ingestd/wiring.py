@@ -1,0 +1,94 @@
+"""From the configuration to what each part of the daemon is told. Values in, values out."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ingestd.config.load import Loaded
+from ingestd.config.model import Config
+from ingestd.config.policy import build_policy
+from ingestd.config.source_model import AuthSection
+from ingestd.intake.settings import (
+    Auth,
+    Basic,
+    Bearer,
+    GrafanaHmac,
+    Open,
+    Secret,
+    SecretHeader,
+    ServerLimits,
+    SourceDoor,
+)
+from ingestd.web.desk import Access, ApiToken, Role
+from ingestd.workers.current import Standing
+
+
+def doors(config: Config) -> list[SourceDoor]:
+    """The sources, as intake knows them."""
+    return [
+        SourceDoor(
+            name=name,
+            kind=source.kind,
+            auth=_auth(source.auth),
+            body_bytes_max=config.limits_of(name).body_bytes,
+            allowed_networks=tuple(source.allowed_networks),
+        )
+        for name, source in config.sources.items()
+    ]
+
+
+def _auth(section: AuthSection) -> Auth:
+    if section.bearer:
+        return Bearer(tuple(Secret.of(secret.get_secret_value()) for secret in section.bearer.secrets))
+    if section.basic:
+        passwords = tuple(Secret.of(secret.get_secret_value()) for secret in section.basic.passwords)
+        return Basic(section.basic.username, passwords)
+    if section.header:
+        secrets = tuple(Secret.of(secret.get_secret_value()) for secret in section.header.secrets)
+        return SecretHeader(section.header.name, secrets)
+    if section.grafana_hmac:
+        signed = section.grafana_hmac
+        secrets = tuple(Secret.of(secret.get_secret_value()) for secret in signed.secrets)
+        return GrafanaHmac(secrets, signed.header, signed.timestamp_header, float(signed.replay_window_seconds))
+    return Open()
+
+
+def server_limits(config: Config) -> ServerLimits:
+    """The bounds of one listener."""
+    limits = config.server.limits
+    return ServerLimits(
+        connections_max=limits.connections,
+        header_bytes_max=limits.header_bytes,
+        header_line_bytes_max=limits.header_line_bytes,
+        header_count_max=limits.header_count,
+        header_seconds=float(limits.header_seconds),
+        body_seconds=float(limits.body_seconds),
+    )
+
+
+def standing(loaded: Loaded) -> Standing:
+    """What the workers go by."""
+    config = loaded.config
+    return Standing(
+        policy=build_policy(loaded),
+        external_url=config.server.external_url.rstrip("/"),
+        read_limits={name: config.limits_of(name).reading for name in config.sources},
+    )
+
+
+def access(config: Config) -> Access:
+    """Who may use the API."""
+    tokens = [ApiToken(token.name, Role(token.role), token.token.get_secret_value()) for token in config.api.tokens]
+    return Access(tokens, config.api.loopback_without_token)
+
+
+def database_url(config: Config) -> str:
+    """The database as SQLAlchemy names it. May hold a password: never log or show it."""
+    if config.database.is_sqlite:
+        return f"sqlite:///{config.database.path}"
+    if config.database.password is None:
+        return config.database.url
+    scheme, _, rest = config.database.url.partition("://")
+    user, at, host = rest.partition("@")
+    password = quote(config.database.password.get_secret_value(), safe="")
+    return f"{scheme}://{user}:{password}@{host}" if at else f"{scheme}://:{password}@{rest}"
