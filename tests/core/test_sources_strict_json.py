@@ -54,8 +54,8 @@ def detail_of(body: bytes) -> str:
         (b"null", QuarantineReason.NOT_AN_OBJECT),
         (b'[{"labels":{"a":"b"}}]', QuarantineReason.NOT_AN_OBJECT),
         (b"[" * 100_000, QuarantineReason.TOO_MANY_VALUES),
-        (b"[" * 40_000 + b"]" * 40_000, QuarantineReason.TOO_DEEP),
-        (b'{"a":' * 40_000 + b"1" + b"}" * 40_000, QuarantineReason.TOO_DEEP),
+        (b"[" * 25_000 + b"]" * 25_000, QuarantineReason.TOO_DEEP),
+        (b'{"a":' * 25_000 + b"1" + b"}" * 25_000, QuarantineReason.TOO_DEEP),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -128,6 +128,12 @@ def test_values_are_allowed_to_their_limit_and_no_further():
     limits = ReadLimits(json_values_count_max=4)
     assert load_object(b'{"a":[1,2]}', limits) == {"a": [1, 2]}
     assert reason_of(b'{"a":[1,2,3]}', limits) == QuarantineReason.TOO_MANY_VALUES
+
+
+def test_lists_and_objects_are_allowed_to_their_limit_and_no_further():
+    limits = ReadLimits(json_containers_count_max=3)
+    assert load_object(b'{"a":[1,2,{}]}', limits) == {"a": [1, 2, {}]}
+    assert reason_of(b'{"a":[1,2,{},[]]}', limits) == QuarantineReason.TOO_MANY_VALUES
 
 
 def documents(characters):

@@ -21,4 +21,4 @@ class ReadLimits:
     annotations_count_max: int = 64
     depth_max: int = 32
     json_values_count_max: int = 200_000
-    json_containers_count_max: int = 50_000
+    json_containers_count_max: int = 30_000
