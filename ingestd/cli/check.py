@@ -1,0 +1,186 @@
+"""``ingestd check``: is what people wrote right? Works on files alone; no daemon is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ingestd.cli.failures import FAILED, LINT, Failure
+from ingestd.cli.program import Noun, Program
+from ingestd.cli.serve import DEFAULT_CONFIG
+from ingestd.cli.terminal import json_text
+from ingestd.errors import IngestdError
+
+if TYPE_CHECKING:
+    from ingestd.config.problems import Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group(
+    cls=Noun,
+    examples=[
+        ("ingestd check all config.yaml", "everything, before a reload"),
+        ("ingestd check rules config.yaml --lint-fatal --format github", "in CI"),
+    ],
+)
+def command() -> None:
+    """Check configuration and rules without a daemon.
+
+    FILE is the configuration; its rules are found through it. Without FILE: $INGESTD_CONFIG_FILE, ./config.yaml or
+    /etc/ingestd/config.yaml. Exit code 1 on errors, 3 on warnings with --lint-fatal.
+    """
+
+
+def _what_to_check(function: F) -> F:
+    decorators = [
+        click.argument("file", type=click.Path(path_type=Path), required=False),
+        click.option("--lint-fatal", "is_lint_fatal", is_flag=True, help="Exit code 3 if there are warnings."),
+        click.option(
+            "-o",
+            "--format",
+            "form",
+            type=click.Choice(["text", "json", "github"]),
+            default="text",
+            show_default=True,
+            help="github: annotations for a workflow.",
+        ),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+@command.command(
+    "config", examples=[("ingestd check config config.yaml", "the configuration and its connectors' settings")]
+)
+@_what_to_check
+@click.pass_context
+def config(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
+    """Check the configuration file with the settings of its connectors."""
+    path = file or default_file()
+    found = [problem for problem in problems_of_all(path) if problem.file == str(path)]
+    _finish(ctx, found, is_lint_fatal=is_lint_fatal, form=form)
+
+
+@command.command(
+    "rules",
+    examples=[
+        ("ingestd check rules config.yaml", "the rules that this configuration uses"),
+        ("ingestd check rules config.yaml --lint-fatal --format github", "in CI"),
+    ],
+)
+@_what_to_check
+@click.pass_context
+def rules(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
+    """Check the rule files that a configuration uses."""
+    path = file or default_file()
+    found = problems_of_all(path)
+    mine = [problem for problem in found if problem.file != str(path)]
+    if any(problem.file == str(path) and problem.level == "error" for problem in found):
+        ctx.ensure_object(Program).terminal.note(f"note: {path} has errors of its own: ingestd check config {path}")
+    _finish(ctx, mine, is_lint_fatal=is_lint_fatal, form=form)
+
+
+@command.command("all", examples=[("ingestd check all config.yaml", "everything, before a reload")])
+@_what_to_check
+@click.pass_context
+def all_(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
+    """Check configuration, connectors' settings and rules."""
+    _finish(ctx, problems_of_all(file or default_file()), is_lint_fatal=is_lint_fatal, form=form)
+
+
+def problems_of_all(path: Path) -> list[Problem]:
+    """Everything that is wrong with a configuration, its rules and its connectors' settings, warnings included."""
+    from ingestd import registry  # noqa: PLC0415 (loads the connectors)
+    from ingestd.config.load import load  # noqa: PLC0415 (loads pydantic)
+    from ingestd.config.problems import ConfigProblems, in_order  # noqa: PLC0415 (with the above)
+
+    try:
+        loaded = load(path)
+        return list(in_order((*loaded.lint, *registry.check(loaded))))
+    except ConfigProblems as exc:
+        return list(exc.problems)
+    except IngestdError as exc:
+        raise Failure(str(exc), hint=exc.hint) from exc
+
+
+def print_problems(program: Program, problems: Iterable[Problem], form: str) -> tuple[int, int]:
+    """Print all problems in a form; the numbers of errors and warnings."""
+    from ingestd.config.problems import ProblemLevel, render_all  # noqa: PLC0415 (loaded with the reader)
+
+    listed = list(problems)
+    errors = sum(problem.level is ProblemLevel.ERROR for problem in listed)
+    warnings = len(listed) - errors
+    if form == "json":
+        program.terminal.data(json_text(_as_json(listed, errors, warnings)))
+        return errors, warnings
+    if form == "github":
+        for problem in listed:
+            program.terminal.data(_annotation(problem))
+    elif listed:
+        program.terminal.data(render_all(listed))
+    program.terminal.note(_summary(errors, warnings))
+    return errors, warnings
+
+
+def _finish(ctx: click.Context, problems: Iterable[Problem], *, is_lint_fatal: bool, form: str) -> None:
+    errors, warnings = print_problems(ctx.ensure_object(Program), problems, form)
+    if errors:
+        ctx.exit(FAILED)
+    if warnings and is_lint_fatal:
+        ctx.exit(LINT)
+
+
+def default_file() -> Path:
+    """The configuration that is meant when none is named: $INGESTD_CONFIG_FILE, ``./config.yaml``, or the machine's own."""
+    if name := os.environ.get("INGESTD_CONFIG_FILE"):
+        return Path(name)
+    here = Path("config.yaml")
+    return here if here.is_file() else DEFAULT_CONFIG
+
+
+def _summary(errors: int, warnings: int) -> str:
+    if not errors and not warnings:
+        return "everything is right"
+    counts = [(errors, "error"), (warnings, "warning")]
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
+
+
+def _as_json(problems: Iterable[Problem], errors: int, warnings: int) -> dict[str, object]:
+    listed = [
+        {
+            "file": problem.file,
+            "line": problem.line,
+            "column": problem.column,
+            "length": problem.length,
+            "level": problem.level.value,
+            "code": problem.code,
+            "text": problem.text,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]
+    return {"problems": listed, "error_count": errors, "warning_count": warnings}
+
+
+def _annotation(problem: Problem) -> str:
+    """A workflow command of GitHub: docs.github.com, "Workflow commands for GitHub Actions"; its escapes as in actions/toolkit."""
+
+    def escape(text: str, more: str = "") -> str:
+        for char in "%\r\n" + more:
+            text = text.replace(char, f"%{ord(char):02X}")
+        return text
+
+    place = {"file": problem.file}
+    if problem.line:
+        end = problem.column + max(1, problem.length)
+        place |= {"line": str(problem.line), "col": str(problem.column), "endColumn": str(end)}
+    place["title"] = problem.code
+    settings = ",".join(f"{key}={escape(value, ':,')}" for key, value in place.items())
+    text = problem.text + (f" ({problem.hint})" if problem.hint else "")
+    return f"::{problem.level} {settings}::{escape(text)}"

@@ -1,0 +1,126 @@
+"""What ``doctor`` learns from the daemon: that it answers, that its parts stand, and when something last came in and went out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from ingestd.cli.api import Api
+from ingestd.cli.doctor_local import OK, RED, WARN, Check
+from ingestd.cli.failures import Failure
+from ingestd.cli.moments import Moments
+
+Json = Mapping[str, Any]
+
+SKEW_WARN_SECONDS: Final = 5.0
+SKEW_RED_SECONDS: Final = 60.0
+WAITING_WARN: Final = 100
+
+
+def check_ready(api: Api, now: datetime) -> Iterator[Check]:
+    """Whether the daemon answers and is ready, and whether its clock is ours. Needs no token."""
+    try:
+        status, text, date = api.probe("/-/ready")
+    except Failure as failure:
+        yield Check(RED, "daemon", failure.message, failure.hint)
+        return
+    lines = text.strip().splitlines()
+    if status == 200:
+        yield Check(OK, "daemon", f"ready at {api.url}")
+    elif lines and lines[0].startswith("not ready"):
+        for line in lines:
+            yield Check(RED, "daemon", line)
+    else:
+        yield Check(RED, "daemon", f"what answers at {api.url} is not ingestd (status {status})", "see --url")
+        return
+    yield from _check_skew(date, now)
+
+
+def _check_skew(date: str, now: datetime) -> Iterator[Check]:
+    try:
+        theirs = parsedate_to_datetime(date).replace(tzinfo=UTC)
+    except (ValueError, TypeError):
+        return
+    seconds = (theirs - now).total_seconds()
+    mark = OK if abs(seconds) < SKEW_WARN_SECONDS else WARN if abs(seconds) < SKEW_RED_SECONDS else RED
+    agree = (
+        "the daemon and this machine agree" if mark == OK else f"the daemon's is {seconds:+.0f} s from this machine's"
+    )
+    yield Check(mark, "clock", agree, "" if mark == OK else "keep both by NTP: times in pages and tickets come from it")
+
+
+def check_status(api: Api, sources: Iterable[str], moments: Moments) -> Iterator[Check]:
+    """The database, connectors, queues, and the last things that came in and went out."""
+    try:
+        status = api.get("/api/v1/status")
+        yield from _check_database(status)
+        yield from _check_connectors(status)
+        yield from _check_queues(status)
+        yield from _check_sources(api, sources, moments)
+        yield _check_last_page(api, moments)
+    except Failure as failure:
+        yield Check(RED, "status", failure.message, failure.hint)
+
+
+def _check_database(status: Json) -> Iterator[Check]:
+    database = status.get("database")
+    if not isinstance(database, Mapping):
+        return
+    result = str(database.get("quick_check", "not checked"))
+    schema = f", schema {status['schema_version']}" if status.get("schema_version") else ""
+    text = f"{database.get('version', '')}, quick check: {result}{schema}"
+    hint = "" if result == "ok" else "stop the daemon and restore the newest backup, or copy what can be read"
+    yield Check(OK if result == "ok" else RED, "database", text.lstrip(", "), hint)
+
+
+def _check_connectors(status: Json) -> Iterator[Check]:
+    for connector in _listed(status.get("connectors")):
+        is_ok = bool(connector.get("ok"))
+        text = str(connector.get("text") or connector.get("state") or ("works" if is_ok else "does not work"))
+        hint = "" if is_ok else "its deliveries wait and nothing is lost; mend it, then: ingestd outbox list"
+        yield Check(OK if is_ok else RED, str(connector.get("name")), text, hint)
+
+
+def _check_queues(status: Json) -> Iterator[Check]:
+    waiting = status.get("inbox_waiting") or 0
+    if waiting > WAITING_WARN:
+        yield Check(WARN, "inbox", f"{waiting} envelopes wait for a decision", "if it does not shrink, see the log")
+    counts: dict[str, int] = {}
+    for row in _listed(status.get("outbox")):
+        state = str(row.get("state"))
+        counts[state] = counts.get(state, 0) + int(row.get("count") or 0)
+    open_count = sum(counts.get(state, 0) for state in ("waiting", "leased"))
+    parked, uncertain = counts.get("parked", 0), counts.get("uncertain", 0)
+    text = f"{open_count} waiting, {uncertain} uncertain, {parked} given up"
+    hint = "ingestd outbox list --state parked" if parked else ""
+    yield Check(WARN if parked else OK, "outbox", text, hint)
+
+
+def _listed(value: object) -> list[Json]:
+    """A list of objects; or an object of objects as such a list, its keys as names."""
+    if isinstance(value, Mapping):
+        return [{"name": name, **row} for name, row in value.items() if isinstance(row, Mapping)]
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _check_sources(api: Api, sources: Iterable[str], moments: Moments) -> Iterator[Check]:
+    for source in sources:
+        found = api.get("/api/v1/envelopes", state="all", source=source, limit=1).get("envelopes") or []
+        if found:
+            yield Check(OK, f"from {source}", f"last webhook {moments.both(found[0].get('received_at'))}")
+        else:
+            yield Check(
+                WARN, f"from {source}", "never a webhook", "is the sender's URL /api/v1/webhooks/" + source + "?"
+            )
+
+
+def _check_last_page(api: Api, moments: Moments) -> Check:
+    found = api.get("/api/v1/outbox", state="done", limit=500).get("deliveries") or []
+    page = next((one for one in found if one.get("kind") == "page"), None)
+    if page is None:
+        return Check(WARN, "last page", "no page has gone out yet", "try: ingestd page test PERSON")
+    return Check(
+        OK, "last page", f"{page.get('person')} by {page.get('channel')}, {moments.both(page.get('settled_at'))}"
+    )

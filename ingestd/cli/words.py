@@ -1,0 +1,124 @@
+"""The named reasons in words. The name itself is shown beside them: it is the same in log, metrics, timeline and docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+VERDICTS: Final[Mapping[str, str]] = {
+    "new": "news",
+    "repeat": "a repeat",
+    "resolve": "a resolve",
+    "vanished": "lost from sight",
+    "stale": "out of date",
+}
+
+VERDICT_REASONS: Final[Mapping[str, str]] = {
+    "first_seen": "never seen before",
+    "fired_again": "it had cleared and fires again",
+    "still_firing_after_close": "it still fires, and its incident was closed",
+    "still_firing": "it was known to fire",
+    "back_in_sight": "its sender had lost sight of it; it was firing all along",
+    "resolved_by_sender": "its sender says that it is over",
+    "resolved_unseen_episode": "it fired and cleared again before we were told",
+    "resolve_repeated": "it was known to be over",
+    "resolve_of_unknown": "it is over, and we had never heard of it",
+    "resolve_older_than_fire": "the resolve is older than the fire that we know of",
+    "fire_older_than_resolve": "the fire is older than the resolve that we know of",
+    "not_a_recovery": "its sender stopped looking, which is no recovery",
+    "resolved_by_hand": "somebody resolved its incident by hand; it counts again after it has cleared",
+}
+
+JOINS: Final[Mapping[str, str]] = {
+    "opened": "opened",
+    "same_alert": "joined: the alert is already part of it",
+    "same_dedup_key": "joined: same dedup key",
+    "same_correlation_key": "joined: same correlation key, in time",
+    "reopened": "reopened, within the reopen window",
+    "refired_within_grace": "joined: fired again within the grace",
+}
+
+DISPOSITIONS: Final[Mapping[str, str]] = {
+    "incident": "it opened an incident, or opened one again",
+    "joined": "it joined an open incident",
+    "resolved": "it cleared alerts",
+    "vanished": "its sender lost sight of alerts; nothing counts as cleared",
+    "duplicate": "it said nothing new",
+    "ignored": "nothing in it counts any more",
+    "empty": "it held no alert",
+    "quarantined": "it could not be read; it is kept and can be read again",
+}
+
+QUARANTINE_REASONS: Final[Mapping[str, str]] = {
+    "not_json": "the body is not JSON",
+    "duplicate_key": "a key stands twice in one JSON object",
+    "not_a_number": "NaN or Infinity, which JSON has not",
+    "number_too_long": "a number with too many digits",
+    "too_deep": "JSON nested too deeply",
+    "too_many_values": "more JSON values than the limit",
+    "not_an_object": "the body is not a JSON object",
+    "not_this_kind": "JSON, but not what this source sends",
+    "no_alerts_field": "there is no list of alerts",
+    "bad_alert": "no alert in it could be read",
+    "too_many_alerts": "more alerts than the limit",
+    "internal_error": "deciding it failed; that is our bug",
+}
+
+ENVELOPE_STATES: Final[Mapping[str, str]] = {
+    "new": "waits for its decision",
+    "done": "decided",
+    "quarantined": "kept unread",
+}
+
+DELIVERY_STATES: Final[Mapping[str, str]] = {
+    "waiting": "waits",
+    "leased": "being sent",
+    "uncertain": "uncertain: it may have happened; looking it up before it is sent again",
+    "done": "done",
+    "dropped": "not sent",
+    "parked": "given up: it waits for a person (ingestd outbox retry)",
+}
+
+DROP_REASONS: Final[Mapping[str, str]] = {
+    "acknowledged": "somebody had acknowledged",
+    "resolved": "it was resolved",
+    "closed": "it was closed",
+    "superseded": "something newer says it",
+    "person_unknown": "the person is not in the configuration any more",
+    "too_old": "too old to be of use",
+    "refired": "it had fired again",
+    "nothing_to_tell": "there was nothing left to tell",
+    "no_ticket": "there is no ticket to write to",
+    "by_hand": "dropped by hand",
+}
+
+EFFECTS: Final[Mapping[str, str]] = {
+    "ticket-open": "open ticket",
+    "ticket-comment": "comment",
+    "ticket-priority": "priority",
+    "ticket-resolve": "resolve ticket",
+    "ticket-reopen": "reopen ticket",
+    "page": "page",
+    "notice": "tell the end",
+}
+
+DEADLINES: Final[Mapping[str, str]] = {
+    "escalate": "the next step of the policy is paged, unless somebody acknowledges",
+    "resolve": "it counts as resolved, unless an alert fires again",
+    "close": "it is closed; what fires after that is a new incident",
+}
+
+INCIDENT_STATES: Final[Mapping[str, str]] = {
+    "triggered": "nobody has acknowledged",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+    "closed": "closed",
+}
+
+
+def worded(words: Mapping[str, str], name: object) -> str:
+    """``never seen before (first_seen)``; a name without words stands for itself, None for nothing."""
+    if name is None or name == "":
+        return ""
+    text = words.get(str(name))
+    return f"{text} ({name})" if text else str(name)
