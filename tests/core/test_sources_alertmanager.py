@@ -251,6 +251,11 @@ def test_long_names_and_values_are_cut_but_identify_in_full():
     assert result.cut_count == 4
 
 
+def test_of_names_that_are_equal_after_the_cut_the_first_stays():
+    (alert,) = parse(body_of({"labels": {"n" * 300 + "a": "first", "n" * 300 + "b": "second"}})).alerts
+    assert alert.labels == {"n" * 255 + "…": "first"}
+
+
 def test_limits_are_those_of_the_caller():
     limits = ReadLimits(labels_count_max=1, label_value_chars_max=3, annotations_count_max=1, annotation_chars_max=5)
     result = parse(
