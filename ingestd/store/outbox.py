@@ -40,6 +40,12 @@ __all__ = [
 UNSETTLED = (DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN)
 
 
+_earlier = outbox.alias("earlier")
+_IS_FIRST_IN_LANE = ~exists().where(
+    _earlier.c.lane == outbox.c.lane, _earlier.c.seq < outbox.c.seq, _earlier.c.state.in_(UNSETTLED)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxCount:
     """How many deliveries a connector has in a state."""
@@ -54,17 +60,13 @@ def claim(connection: Connection, connector: str, now: datetime, *, lease_second
 
     A delivery whose lease ran out comes back as one with unknown outcome, unless it was only being looked up.
     """
-    earlier = outbox.alias("earlier")
-    blocked = exists().where(
-        earlier.c.lane == outbox.c.lane, earlier.c.seq < outbox.c.seq, earlier.c.state.in_(UNSETTLED)
-    )
     is_due = or_(
         and_(outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]), outbox.c.due_at <= now),
         and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
     )
     query = (
         select(*columns_of(outbox, Delivery))
-        .where(outbox.c.connector == connector, outbox.c.state.in_(UNSETTLED), is_due, ~blocked)
+        .where(outbox.c.connector == connector, outbox.c.state.in_(UNSETTLED), is_due, _IS_FIRST_IN_LANE)
         .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -148,13 +150,12 @@ def listed(connection: Connection, *, states: Iterable[DeliveryState], limit: in
 
 
 def next_due_at(connection: Connection, connector: str) -> datetime | None:
-    """When something may be due next for a connector; None if nothing is unsettled."""
+    """When something may be claimed next for a connector; None if nothing is unsettled. What waits behind another does not count."""
+    mine = (outbox.c.connector == connector, _IS_FIRST_IN_LANE)
     waits = select(func.min(outbox.c.due_at)).where(
-        outbox.c.connector == connector, outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN])
+        *mine, outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN])
     )
-    leased = select(func.min(outbox.c.lease_until)).where(
-        outbox.c.connector == connector, outbox.c.state == DeliveryState.LEASED
-    )
+    leased = select(func.min(outbox.c.lease_until)).where(*mine, outbox.c.state == DeliveryState.LEASED)
     found = [at for query in (waits, leased) if (at := connection.execute(query).scalar()) is not None]
     return min(found) if found else None
 
