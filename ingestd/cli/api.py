@@ -35,9 +35,15 @@ class Api:
         if settings.ca_file is not None:
             self._session.verify = str(settings.ca_file)
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
-        """The JSON object at a path. Parameters that are None are left out."""
-        return self._object(self._send("GET", path, query=query))
+    def get(self, path: str, *, holds: str = "", **query: object) -> dict[str, Any]:
+        """The JSON object at a path. Parameters that are None are left out.
+
+        Without the key ``holds`` it is no answer of ours: another program must not pass for a daemon with nothing to tell.
+        """
+        answer = self._object(self._send("GET", path, query=query))
+        if holds and not isinstance(answer.get(holds), list | dict):
+            raise self._not_ours()
+        return answer
 
     def post(
         self, path: str, body: Mapping[str, object] | None = None, *, seconds: float = ANSWER_SECONDS
@@ -128,8 +134,11 @@ class Api:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise NotReachable(f"what answers at {self.url} is not ingestd", hint=_NO_JSON)
+            raise self._not_ours()
         return value
+
+    def _not_ours(self) -> NotReachable:
+        return NotReachable(f"what answers at {self.url} is not ingestd", hint=_NO_JSON)
 
 
 def segment(text: str) -> str:

@@ -46,8 +46,8 @@ def command() -> None:
 def list_(program: Program, state: str, is_quarantined: bool, source: str | None, limit: int) -> None:
     """List envelopes, newest first."""
     wanted = "quarantined" if is_quarantined else state
-    answer = program.api.get("/api/v1/envelopes", state=wanted, source=source, limit=limit)
-    envelopes: list[dict[str, Any]] = answer.get("envelopes", [])
+    answer = program.api.get("/api/v1/envelopes", holds="envelopes", state=wanted, source=source, limit=limit)
+    envelopes: list[dict[str, Any]] = answer["envelopes"]
     if program.is_json:
         program.terminal.json(answer)
     elif program.output == "id":
@@ -89,7 +89,7 @@ def _alerts(envelope: dict[str, Any]) -> str:
 @click.pass_obj
 def show(program: Program, envelope: str) -> None:
     """Show an envelope and what became of each of its alerts."""
-    answer = program.api.get(f"/api/v1/envelopes/{segment(envelope)}")
+    answer = program.api.get(f"/api/v1/envelopes/{segment(envelope)}", holds="envelope")
     if program.is_json:
         program.terminal.json(answer)
         return

@@ -20,7 +20,7 @@ FINDINGS_MAX: Final = 200
 
 def envelope_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     """The page of an envelope, from what the API says of it."""
-    envelope = answer.get("envelope", answer)
+    envelope = answer["envelope"]
     disposition = envelope.get("disposition")
     state = str(envelope.get("state"))
     if disposition:

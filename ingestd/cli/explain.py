@@ -32,9 +32,9 @@ def command(program: Program, name: str) -> None:
     """
     word = name.strip()
     if _ENVELOPE.fullmatch(word):
-        answer = program.api.get(f"/api/v1/envelopes/{segment(word.lower())}")
+        answer = program.api.get(f"/api/v1/envelopes/{segment(word.lower())}", holds="envelope")
     elif found := _INCIDENT.fullmatch(word):
-        answer = program.api.get(f"/api/v1/incidents/INC-{int(found[1])}")
+        answer = program.api.get(f"/api/v1/incidents/INC-{int(found[1])}", holds="incident")
     else:
         raise BadUsage(f"{word!r} is neither an incident nor an envelope", hint="write INC-1042 or env_...")
     if program.is_json:

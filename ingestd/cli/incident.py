@@ -65,8 +65,8 @@ def _ids_callback(_ctx: click.Context, _param: click.Parameter, value: tuple[str
 @click.pass_obj
 def list_(program: Program, state: str, limit: int) -> None:
     """List incidents, newest first."""
-    answer = program.api.get("/api/v1/incidents", state=state, limit=limit)
-    incidents: list[dict[str, Any]] = answer.get("incidents", [])
+    answer = program.api.get("/api/v1/incidents", holds="incidents", state=state, limit=limit)
+    incidents: list[dict[str, Any]] = answer["incidents"]
     if program.is_json:
         program.terminal.json(answer)
     elif program.output == "id":
@@ -113,7 +113,7 @@ def show(program: Program, incident: str) -> None:
 
     The whole history with reasons: ingestd explain INC-1042.
     """
-    answer = program.api.get(f"/api/v1/incidents/{segment(incident)}")
+    answer = program.api.get(f"/api/v1/incidents/{segment(incident)}", holds="incident")
     if program.is_json:
         program.terminal.json(answer)
         return

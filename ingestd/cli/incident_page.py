@@ -77,16 +77,19 @@ def _facts(answer: Json, moments: Moments) -> Iterator[tuple[str, Text]]:
     if upcoming:
         when, text = upcoming[0]
         yield "next", joined((when, text), ": ")
-    yield "ticket", _ticket(incident)
+    yield "ticket", _ticket(answer)
     yield "team", safe(incident.get("team"))
     yield "rule", safe(incident.get("rule"))
     yield "runbook", safe(incident.get("runbook"))
     yield "page", safe(incident.get("url"))
 
 
-def _ticket(incident: Json) -> Text:
-    ticket = incident.get("ticket") or {}
-    return joined((safe(ticket.get("label")), safe(ticket.get("url"))))
+def _ticket(answer: Json) -> Text:
+    ticket = answer["incident"].get("ticket")
+    if ticket:
+        return joined((safe(ticket.get("label")), safe(ticket.get("url"))))
+    opening = next((one for one in answer.get("deliveries", ()) if one.get("kind") == "ticket-open"), None)
+    return joined((safe(f"none yet: {opening.get('connector')}"), word(opening.get("state")))) if opening else Text()
 
 
 def _alerts(answer: Json, moments: Moments) -> Iterator[RenderableType]:

@@ -48,8 +48,10 @@ def command() -> None:
 @click.pass_obj
 def list_(program: Program, state: str, limit: int) -> None:
     """List deliveries, newest first."""
-    answer = program.api.get("/api/v1/outbox", state=None if state == "open" else state, limit=limit)
-    deliveries: list[dict[str, Any]] = answer.get("deliveries", [])
+    answer = program.api.get(
+        "/api/v1/outbox", holds="deliveries", state=None if state == "open" else state, limit=limit
+    )
+    deliveries: list[dict[str, Any]] = answer["deliveries"]
     if program.is_json:
         program.terminal.json(answer)
     elif program.output == "id":

@@ -19,8 +19,8 @@ def command() -> None:
 @click.pass_obj
 def list_(program: Program, limit: int) -> None:
     """List tickets with their incidents, newest first."""
-    answer = program.api.get("/api/v1/tickets", limit=limit)
-    tickets = answer.get("tickets", [])
+    answer = program.api.get("/api/v1/tickets", holds="tickets", limit=limit)
+    tickets = answer["tickets"]
     if program.is_json:
         program.terminal.json(answer)
         return

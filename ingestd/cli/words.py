@@ -71,13 +71,14 @@ ENVELOPE_STATES: Final[Mapping[str, str]] = {
 }
 
 DELIVERY_STATES: Final[Mapping[str, str]] = {
-    "waiting": "waits",
-    "leased": "being sent",
-    "uncertain": "uncertain: it may have happened; looking it up before it is sent again",
-    "done": "done",
-    "dropped": "not sent",
+    "waiting": "",
+    "leased": "on its way",
+    "uncertain": "it may have happened, so it is looked up before it is sent again",
+    "done": "",
+    "dropped": "",
     "parked": "given up: it waits for a person (ingestd outbox retry)",
 }
+"""What a state means where the word alone does not say it."""
 
 DROP_REASONS: Final[Mapping[str, str]] = {
     "acknowledged": "somebody had acknowledged",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
@@ -57,18 +59,22 @@ def _sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
             yield f"# {words}\n{line}"
         yield "```\n"
     if command.help:
-        yield f"{command.help}\n"
+        yield f"{cleandoc(command.help)}\n"
     if not isinstance(command, click.Group):
         yield f"Usage: `{' '.join([ctx.command_path, *command.collect_usage_pieces(ctx)])}`\n"
-    records = [record for param in command.get_params(ctx) if (record := param.get_help_record(ctx)) is not None]
-    records = [record for record in records if "--help" not in record[0]]
+    options = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and "--help" not in one.opts]
+    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
     if records:
         yield "| Option | |\n|---|---|"
-        for names, words in records:
-            yield f"| `{names}` | {words.replace('|', chr(92) + '|')} |".replace("  ", " ")
+        yield from (f"| `{_cell(names)}` | {_cell(text)} |" for names, text in records)
         yield ""
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
             child = command.get_command(ctx, name)
             if child is not None and not child.hidden:
                 yield from _sections(child, click.Context(child, info_name=name, parent=ctx))
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
+    return re.sub(r" {2,}", " ", text).replace("|", "\\|")
