@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, or_, select
 
-from ingestd.core.delivery import Delivery
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Deadline, DeadlineKind
 from ingestd.core.incident import Incident, Member
 from ingestd.core.invariants import Facts
-from ingestd.core.names import IncidentId
+from ingestd.core.names import EffectKind, IncidentId
 from ingestd.store.rows import columns_of, value_of
 from ingestd.store.schema import deadlines, incidents, members, outbox, tickets
 
 
 def facts(connection: Connection, *, limit: int = 1000) -> Facts:
-    """The facts of the newest incidents."""
+    """The facts of the newest incidents. Members of open ones; deliveries that are not settled, and tickets however they ended."""
     query = select(*columns_of(incidents, Incident)).order_by(incidents.c.number.desc()).limit(limit)
     found = tuple(value_of(Incident, row) for row in connection.execute(query))
     ids = [incident.id for incident in found]
     parts: dict[IncidentId, list[Member]] = defaultdict(list)
-    for row in _of(connection, members, Member, ids):
+    for row in connection.execute(_of(members, Member, [incident.id for incident in found if incident.state.is_open])):
         parts[row.incident_id].append(value_of(Member, row))
     sent: dict[IncidentId, list[Delivery]] = defaultdict(list)
-    for row in _of(connection, outbox, Delivery, ids):
+    for row in connection.execute(_of(outbox, Delivery, ids).where(_BEARS_ON_A_PROMISE)):
         sent[row.incident_id].append(value_of(Delivery, row))
     due: dict[IncidentId, set[DeadlineKind]] = defaultdict(set)
-    for row in _of(connection, deadlines, Deadline, ids):
+    for row in connection.execute(_of(deadlines, Deadline, ids)):
         due[row.incident_id].add(row.kind)
     ticketed = connection.execute(select(tickets.c.incident_id).where(tickets.c.incident_id.in_(ids))).scalars()
     return Facts(
@@ -40,5 +40,11 @@ def facts(connection: Connection, *, limit: int = 1000) -> Facts:
     )
 
 
-def _of(connection: Connection, table: Any, kind: type[Any], ids: list[IncidentId]) -> Any:  # noqa: ANN401 (a table and its rows)
-    return connection.execute(select(*columns_of(table, kind)).where(table.c.incident_id.in_(ids)))
+_BEARS_ON_A_PROMISE = or_(
+    outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN]),
+    outbox.c.kind == EffectKind.TICKET_OPEN,
+)
+
+
+def _of(table: Table, kind: type[Any], ids: list[IncidentId]) -> Select[Any]:
+    return select(*columns_of(table, kind)).where(table.c.incident_id.in_(ids))

@@ -91,7 +91,7 @@ class Simulation:
     def run(self) -> None:
         """The whole of it. Raises ``BrokenPromise`` if a rule does not hold."""
         try:
-            for _ in range(self.random.randint(15, 40)):
+            for _ in range(self.random.randint(10, 25)):
                 self._survive(self._act)
                 self._survive(self._pass_time)
             self._heal()

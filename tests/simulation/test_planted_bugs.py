@@ -1,0 +1,133 @@
+"""The simulator is held to account: safeguards are switched off one by one, and it must notice each within a few seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingestd.core import escalation, settle
+from ingestd.core.delivery import DeliveryState
+from ingestd.core.effects import Decision
+from ingestd.store import apply, inbox, outbox
+from ingestd.testing.simulation import BrokenPromise, Simulation
+
+SEEDS_MAX = 40
+
+
+def forget_to_look_up(patch: pytest.MonkeyPatch) -> None:
+    """After a lost reply the ticket is simply created again."""
+    patch.setattr(settle, "NOT_TWICE", frozenset())
+    original = settle._next_state
+
+    def send_again(delivery, outcome, now, chance, window):
+        if outcome.kind is settle.OutcomeKind.UNKNOWN:
+            outcome = settle.Outcome(settle.OutcomeKind.TRY_LATER, outcome.detail)
+        return original(delivery, outcome, now, chance, window)
+
+    patch.setattr(settle, "_next_state", send_again)
+
+
+def search_only_once(patch: pytest.MonkeyPatch) -> None:
+    """The index's lag is not waited out."""
+    original = settle._look_again_or_send
+    patch.setattr(settle, "_look_again_or_send", lambda delivery, now, _window: original(delivery, now, 0.0))
+
+
+def let_an_acknowledgement_cancel_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(escalation, "stop", lambda _draft, incident, _reason: incident)
+
+
+def never_let_a_lease_expire(patch: pytest.MonkeyPatch) -> None:
+    """Whoever dies takes its deliveries along."""
+    original = outbox.claim
+
+    def claim(connection, connector, now, *, lease_seconds, limit):
+        taken = original(connection, connector, now, lease_seconds=lease_seconds, limit=limit)
+        for delivery in taken:
+            outbox.save(connection, replace(delivery, lease_until=now.replace(year=now.year + 50)))
+        return [replace(delivery, lease_until=now.replace(year=now.year + 50)) for delivery in taken]
+
+    patch.setattr(outbox, "claim", claim)
+    patch.setattr(outbox, "release_leases", lambda *_: 0)
+
+
+def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """A quarter of the envelopes is acknowledged and thrown away."""
+    original = inbox.add
+    count = 0
+
+    def add(connection, envelopes):
+        nonlocal count
+        count += 1
+        if count % 4:
+            original(connection, envelopes)
+
+    patch.setattr(inbox, "add", add)
+
+
+def write_the_facts_without_the_deadlines(patch: pytest.MonkeyPatch) -> None:
+    original = apply.write
+
+    def write(connection, decision: Decision, now):
+        original(connection, replace(decision, deadlines=()), now)
+
+    patch.setattr(apply, "write", write)
+
+
+def take_a_dead_process_for_one_that_sent_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A lease that ran out is simply sent again."""
+    original = outbox.claim
+
+    def claim(connection, connector, now, *, lease_seconds, limit):
+        taken = original(connection, connector, now, lease_seconds=lease_seconds, limit=limit)
+        fresh = [replace(d, unknown_since=None) if d.unknown_since == now else d for d in taken]
+        for delivery in fresh:
+            outbox.save(connection, delivery)
+        return fresh
+
+    patch.setattr(outbox, "claim", claim)
+
+
+def lose_the_number_of_what_was_told(patch: pytest.MonkeyPatch) -> None:
+    """Settling does not look whether the lease is still held."""
+    patch.setattr(outbox, "save", lambda connection, delivery: _save(connection, delivery))
+
+
+def _save(connection, delivery) -> None:
+    if delivery.state is DeliveryState.DONE:
+        delivery = replace(delivery, state=DeliveryState.WAITING)
+    from sqlalchemy import update
+
+    from ingestd.store.rows import row_of
+    from ingestd.store.schema import outbox as table
+
+    connection.execute(update(table).where(table.c.key == delivery.key).values(row_of(delivery)))
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        forget_to_look_up,
+        search_only_once,
+        let_an_acknowledgement_cancel_nothing,
+        never_let_a_lease_expire,
+        answer_before_the_commit,
+        write_the_facts_without_the_deadlines,
+        take_a_dead_process_for_one_that_sent_nothing,
+        lose_the_number_of_what_was_told,
+    ],
+)
+@pytest.mark.timeout(240)
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plant(monkeypatch)
+    for seed in range(SEEDS_MAX):
+        try:
+            Simulation(seed, tmp_path / f"{seed}.db").run()
+        except BrokenPromise:
+            return
+    pytest.fail(f"{plant.__name__} was not noticed in {SEEDS_MAX} seeds")
