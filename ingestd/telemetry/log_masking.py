@@ -31,6 +31,7 @@ _SHAPES: Final = (
     (re.compile(r"(?<=/p/)[\w-]{4,}"), HIDDEN),
     (re.compile(r"(?<=://)[^\s/@\"']+@"), f"{HIDDEN}@"),
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)\?[^\s\"'<>]*", re.IGNORECASE), r"\1?…"),
+    (re.compile(r"((?:^|[\s\"'=(])/[^\s?\"'<>]*)\?[^\s\"'<>]*"), r"\1?…"),
     (re.compile(r"(?<![\w+])(\+\d{2})\d{4,11}(\d{2})(?!\d)"), rf"\1{HIDDEN}\2"),
 )
 _UNSEEN: Final = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -11,7 +12,7 @@ from aiohttp.typedefs import Handler
 from ingestd.errors import StoreBusy
 from ingestd.store import dialect
 from ingestd.telemetry import log_events
-from ingestd.web import api_daemon, api_envelopes, api_incidents, api_outbox, pages, receiving, replies
+from ingestd.web import access_log, api_daemon, api_envelopes, api_incidents, api_outbox, pages, receiving, replies
 from ingestd.web.access import Caller, identify, refuse_cross_site
 from ingestd.web.desk import Desk, Role
 from ingestd.web.replies import Refusal
@@ -46,7 +47,7 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
 
 def add_routes(app: web.Application, desk: Desk) -> None:
     """Add every route of the web to the application. Webhook routes are intake's and are left alone."""
-    app.middlewares.append(_answer_in_kind)
+    app.middlewares.append(_front)
     router = app.router
     for method, path, needed, handler in _GUARDED:
         router.add_route(method, _API + path, _guarded(desk, needed, handler))
@@ -101,13 +102,19 @@ def _refusal_json(refusal: Refusal) -> web.Response:
 
 
 @web.middleware
-async def _answer_in_kind(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What aiohttp's router refuses (404, 405) is said as JSON under ``/api/``; elsewhere, and for webhooks, as it is."""
-    try:
+async def _front(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Logs every answer but those to webhooks, which intake accounts for, and says under ``/api/`` what the router refuses as JSON."""
+    if request.path.startswith(_WEBHOOKS):
         return await handler(request)
+    began = asyncio.get_running_loop().time()
+    try:
+        answer = await handler(request)
     except web.HTTPException as refused:
-        if not request.path.startswith(_API) or request.path.startswith(_WEBHOOKS):
+        access_log.note(request, refused.status, asyncio.get_running_loop().time() - began)
+        if not request.path.startswith(_API):
             raise
         allowed = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else {}
         hint = f"this path takes: {allowed['Allow']}" if allowed else ""
         return replies.error(refused.status, refused.reason.lower(), hint=hint, headers=allowed)
+    access_log.note(request, answer.status, asyncio.get_running_loop().time() - began)
+    return answer

@@ -19,7 +19,7 @@ from ingestd.web import plain, words
 from ingestd.web.case import Case
 
 TITLE_CHARS_MAX = 150
-SUMMARY_CHARS_MAX = 600
+SUMMARY_CHARS_MAX = 400
 PAGED_MAX = 12
 _LINK_NAMES = ("runbook", "dashboard", "panel", "silence", "generator")
 
@@ -113,7 +113,7 @@ def sheet_of(
         is_waiting=incident.state is IncidentState.TRIGGERED,
         title=one_line(incident.title, TITLE_CHARS_MAX) or "an incident without a title",
         opened_at=incident.opened_at,
-        since=f"{words.clock(incident.opened_at, now)}, {words.duration(now - incident.opened_at)} ago",
+        since=f"{words.clock(incident.opened_at, now)}, {words.ago(incident.opened_at, now)}",
         standing=standing_of(incident, people, now, reader),
         as_of=words.clock(now, now),
         summary=plain_block(incident.summary, min(SUMMARY_CHARS_MAX, detail.text_chars_max * 3)),

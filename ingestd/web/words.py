@@ -24,9 +24,14 @@ def duration(span: timedelta) -> str:
     return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """``12 min ago``; ``just now`` for a few seconds."""
+    return f"{duration(now - at)} ago" if now - at >= timedelta(seconds=5) else "just now"
+
+
 def since(at: datetime, now: datetime) -> str:
     """``10 s ago (03:14:05 UTC)``."""
-    return f"{duration(now - at)} ago ({clock(at, now)})"
+    return f"{ago(at, now)} ({clock(at, now)})"
 
 
 def counted(count: int, noun: str) -> str:
