@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from ingestd.core.names import EnvelopeId
-from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store import dialect
+from ingestd.store.columns import microseconds_of
+from ingestd.store.rows import columns_of, value_of
 from ingestd.store.schema import inbox
 
+_ARRIVED = ("id", "source", "kind", "received_at", "remote", "body", "state", "next_alert")
 NEW, DONE, QUARANTINED = "new", "done", "quarantined"
 
 
@@ -54,8 +57,12 @@ class EnvelopeReport:
 
 
 def add(connection: Connection, envelopes: Sequence[Envelope]) -> None:
-    """Store envelopes that have just arrived."""
-    connection.execute(insert(inbox), [row_of(envelope) for envelope in envelopes])
+    """Store envelopes that have just arrived. One that is there already is left alone: the reply to a commit may have been lost."""
+    rows = [
+        (e.id, e.source, e.kind, microseconds_of(e.received_at), e.remote, e.body, e.state, e.next_alert)
+        for e in envelopes
+    ]
+    dialect.insert_plain(connection, inbox, "id", _ARRIVED, rows)
 
 
 def oldest_waiting(connection: Connection, limit: int) -> list[Envelope]:
@@ -95,20 +102,25 @@ def mark_done(
     alert_count: int,
     findings: list[dict[str, Any]],
     now: datetime,
+    unread: tuple[str, str] | None = None,
 ) -> None:
-    """All alerts of the envelope have been decided: this is its one disposition."""
+    """All alerts that could be read have been decided: this is the envelope's one disposition.
+
+    ``unread`` is the reason and detail if some could not: then it is kept and listed with the quarantined ones.
+    """
+    reason, detail = unread or (None, None)
     connection.execute(
         update(inbox)
         .where(inbox.c.id == envelope_id)
         .values(
-            state=DONE,
+            state=QUARANTINED if unread else DONE,
             disposition=disposition,
             alert_count=alert_count,
             next_alert=alert_count,
             findings=findings,
             processed_at=now,
-            reason=None,
-            detail=None,
+            reason=reason,
+            detail=detail,
         )
     )
 
@@ -155,5 +167,10 @@ def reports(connection: Connection, *, state: str | None, source: str | None, li
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Forget decided envelopes that are older than ``before``; at most ``limit``. Quarantined ones stay."""
-    old = select(inbox.c.seq).where(inbox.c.state == DONE, inbox.c.received_at < before).limit(limit)
+    old = (
+        select(inbox.c.seq)
+        .where(inbox.c.state == DONE, inbox.c.received_at < before)
+        .order_by(inbox.c.received_at)
+        .limit(limit)
+    )
     return connection.execute(inbox.delete().where(inbox.c.seq.in_(old.scalar_subquery()))).rowcount

@@ -36,6 +36,8 @@ SLICE_ALERTS = 200
 """Alerts of one transaction, so that an acknowledgement of an envelope never waits long behind a decision."""
 
 INTERNAL_ERROR = "internal_error"
+PARTLY_UNREADABLE = "partly_unreadable"
+"""Some alerts of the envelope were decided, others could not be read."""
 
 
 @dataclass(slots=True)
@@ -164,10 +166,17 @@ def _finish(
         findings = [*inbox.findings_of(connection, envelope.id), *findings]
     word = disposition_of(findings)
     count = len(part.parsed.alerts)
-    inbox.mark_done(connection, envelope.id, disposition=word, alert_count=count, findings=findings, now=now)
-    report.envelopes.append((envelope, word, ""))
+    refused = part.parsed.refused
+    unread = (PARTLY_UNREADABLE, f"{len(refused)} not read, the first: {refused[0].detail}") if refused else None
+    inbox.mark_done(
+        connection, envelope.id, disposition=word, alert_count=count, findings=findings, now=now, unread=unread
+    )
+    report.envelopes.append((envelope, word, unread[0] if unread else ""))
     report.parsed.append((envelope.source, part.parsed))
-    report.note(self_report.readable(connection, envelope.source, standing.policy, now))
+    if unread:
+        report.note(self_report.unreadable(connection, envelope, Unreadable(*unread), standing.policy, now))
+    else:
+        report.note(self_report.readable(connection, envelope.source, standing.policy, now))
 
 
 def _quarantine(
@@ -220,7 +229,7 @@ class Processor:
         metrics = self._metrics
         for envelope, disposition, reason in report.envelopes:
             metrics.dispositions.labels(envelope.source, disposition).inc()
-            if disposition == "quarantined":
+            if reason:
                 metrics.quarantined.labels(envelope.source, reason).inc()
                 log.warning(
                     log_events.ENVELOPE_QUARANTINED, envelope=envelope.id, source=envelope.source, reason=reason
