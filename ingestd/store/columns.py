@@ -18,6 +18,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds_of(instant: datetime) -> int:
+    """How an instant is stored: whole microseconds since 1970 in UTC. Refuses a naive value."""
+    assert instant.tzinfo is not None, "an instant without a zone means nothing"
+    return (instant - _EPOCH) // _MICROSECOND
+
+
 class UtcInstant(TypeDecorator[datetime]):
     """An aware instant, stored as whole microseconds since 1970 in UTC. Refuses naive values."""
 
@@ -26,10 +32,7 @@ class UtcInstant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To microseconds."""
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "an instant without a zone means nothing"
-        return (value - _EPOCH) // _MICROSECOND
+        return None if value is None else microseconds_of(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """From microseconds."""
