@@ -220,14 +220,15 @@ class SmsPagerSettings(_Strict):
 
 
 def _checked_sender(sender: str) -> str:
-    compact = sender.strip()
-    is_number = (
-        compact.startswith("+") and compact[1:].isascii() and compact[1:].isdigit() and 7 <= len(compact) - 1 <= 15
-    )
+    text = sender.strip()
+    is_ascii = text.isascii()
+    is_number = is_ascii and text[:1] == "+" and text[1:].isdigit() and 7 <= len(text) - 1 <= 15
+    is_short_code = is_ascii and text.isdigit() and 3 <= len(text) <= 8
     is_name = (
-        1 <= len(compact) <= 11 and compact.isascii() and all(char.isalnum() or char in " &_+-" for char in compact)
+        is_ascii and 1 <= len(text) <= 11 and not text.isdigit() and all(c.isalnum() or c in " &_+-" for c in text)
     )
-    is_bare_number = compact.isascii() and compact.isdigit() and 3 <= len(compact) <= 15
-    if not (is_number or is_name or is_bare_number):
-        raise ValueError("must be a number such as +493012345678, a short code, or a name of at most 11 characters")
-    return compact
+    if not (is_number or is_short_code or is_name):
+        raise ValueError(
+            'must be a number such as "+493012345678" (in quotes), a short code, or a name of at most 11 characters'
+        )
+    return text

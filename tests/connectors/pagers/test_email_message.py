@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
+from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -119,6 +121,27 @@ def test_a_mail_in_plain_english_can_be_read_with_cat(make_page):
     assert b"Acknowledge: https://i.example.com/p/7Kq2xV9bLm3Q\r\n" in raw
 
 
+class Tags(HTMLParser):
+    """What a browser would make of the HTML part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        self.targets += [value for name, value in attrs if name == "href"]
+        assert {name for name, _ in attrs} <= {"href", "style", "lang", "charset", "name", "content"}
+
+
+def assert_html_is_ours(html: str) -> None:
+    tags = Tags()
+    tags.feed(html)
+    assert tags.seen <= {"html", "head", "meta", "title", "body", "p", "strong", "a", "h3", "ul", "li"}
+    assert all(target.startswith(("http://", "https://")) for target in tags.targets)
+
+
 def assert_nothing_was_smuggled(raw: bytes, allowed: set[str]) -> None:
     """Both parsers see each allowed header at most once and no other, one recipient, two parts; also after writing it anew."""
     assert raw.isascii()
@@ -139,6 +162,12 @@ def assert_nothing_was_smuggled(raw: bytes, allowed: set[str]) -> None:
             assert (plain.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
             message = email.message_from_bytes(message.as_bytes(), policy=policy)
     parsed = parse(raw)
+    assert not re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", raw.decode("ascii"))
+    bodies = [part.get_content() for part in parsed.iter_parts()]
+    assert not re.search(
+        r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "".join(bodies).replace("\r\n", "\n")
+    )
+    assert_html_is_ours(bodies[1])
     assert [address.addr_spec for address in parsed["To"].addresses] == ["asha@example.com"]
     assert [address.addr_spec for address in parsed["From"].addresses] == ["ingestd@example.com"]
 
@@ -153,8 +182,6 @@ def test_no_text_of_a_stranger_adds_a_header_a_recipient_or_a_part(hostile_pages
     if text.purpose == "page":
         assert text.link in plain.get_content()
         assert text.link in html.get_content()
-    assert "<script" not in html.get_content().lower()
-    assert "<img" not in html.get_content().lower()
 
 
 def test_every_known_trick_fails_in_every_place(make_page, nasty):

@@ -79,6 +79,7 @@ async def test_any_text_of_a_stranger_reaches_the_phone_in_one_segment(hostile_p
         ({"twilio": {**TWILIO, "from": ""}}, "exactly one of"),
         ({"twilio": {**TWILIO, "messaging_service_sid": "MG" + "a" * 32}}, "exactly one of"),
         ({"twilio": {**TWILIO, "from": "a name that is far too long"}}, "must be a number"),
+        ({"twilio": {**TWILIO, "from": 15005550006}}, "in quotes"),
         ({"twilio": {**TWILIO, "api_url": "http://api.twilio.com"}}, "https://"),
         ({"twilio": {**TWILIO, "validity_seconds": 0}}, "greater than or equal to 1"),
         ({"vonage": {**VONAGE, "from": ""}}, "must be a number"),
