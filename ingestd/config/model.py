@@ -167,7 +167,7 @@ class IncidentsSection(Section):
     comment_delay_seconds: Annotated[DurationSeconds, duration_range("0s", "1h")] = Field(
         default=30, alias="comment_delay"
     )
-    late_fire_seconds: Annotated[DurationSeconds, duration_range("0s", "1d")] = Field(default=900, alias="late_fire")
+    late_fire_seconds: Annotated[DurationSeconds, duration_range("0s", "1d")] = Field(default=60, alias="late_fire")
 
 
 class TokenSection(Section):

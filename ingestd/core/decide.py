@@ -107,8 +107,11 @@ def _decide_one(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId 
     judged = _judge(alert, known, own, draft.now, policy)
     if judged.verdict is Verdict.NEW:
         return _take_in(draft, alert, sighting.label or classify(alert, policy.ruleset), known, own, judged, policy)
-    draft.find(Finding(alert.key, judged.verdict, judged.reason, known.incident_id if known else None))
-    if known is None or judged.verdict is Verdict.STALE:
+    draft.find(Finding(alert.key, judged.verdict, judged.reason, own.id if own else None))
+    if known is None:
+        _remember_the_end(draft, alert)
+        return None
+    if judged.verdict is Verdict.STALE:
         return None
     if judged.verdict is Verdict.REPEAT:
         _repeat(draft, alert, known, own, judged)
@@ -119,6 +122,22 @@ def _decide_one(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId 
             draft.put_incident(replace(own, firing_count=max(0, own.firing_count - 1)))
         return None
     return _leave(draft, alert, known, own, judged, policy)
+
+
+def _remember_the_end(draft: Draft, alert: Alert) -> None:
+    """The end of something that was never seen: its fire may still be on the way (two Alertmanagers race), and is over then."""
+    draft.put_alert(
+        KnownAlert(
+            key=alert.key,
+            state=AlertState.CLEARED,
+            incident_id=IncidentId(""),
+            first_seen_at=draft.now,
+            last_seen_at=draft.now,
+            starts_at=alert.starts_at,
+            ended_at=alert.ends_at or draft.now,
+            cleared_seen_at=draft.now,
+        )
+    )
 
 
 def _take_in(

@@ -68,12 +68,20 @@ def _fired_before_the_resolve(alert: Alert, known: KnownAlert, now: datetime, la
     return alert.starts_at < known.ended_at and now - known.cleared_seen_at < timedelta(seconds=late_fire_seconds)
 
 
+def _ended_before_the_fire(alert: Alert, known: KnownAlert) -> bool:
+    """The end of an earlier episode, said again or late. A resolve that names the start that is known is of this episode, whatever
+    its sender's clock says: the start and the end may come from different machines."""
+    if alert.ends_at is None or known.starts_at is None or alert.ends_at >= known.starts_at:
+        return False
+    return alert.starts_at is None or alert.starts_at < known.starts_at
+
+
 def _judge_resolved(alert: Alert, known: KnownAlert | None, *, keep_vanished: bool) -> Judgement:
     if known is None:
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_OF_UNKNOWN)
     if known.state is AlertState.CLEARED:
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_REPEATED)
-    if alert.ends_at is not None and known.starts_at is not None and alert.ends_at < known.starts_at:
+    if _ended_before_the_fire(alert, known):
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_OLDER_THAN_FIRE)
     about_the_sensor = alert.labels.get("alertname") in _SENSOR_ALERTS
     if keep_vanished and alert.state_reason in NOT_A_RECOVERY and not about_the_sensor:

@@ -27,6 +27,7 @@ class KnownAlert:
     key: AlertKey
     state: AlertState
     incident_id: IncidentId
+    """The incident that it was last part of; empty if only its end was ever seen."""
     first_seen_at: datetime
     last_seen_at: datetime
     starts_at: datetime | None

@@ -49,8 +49,12 @@ class Timing:
     """After a resolve: how long a re-fire opens the same incident again; then it is closed."""
     comment_delay_seconds: int = 30
     """How long ticket comments are gathered into one."""
-    late_fire_seconds: int = 300
-    """How long after a resolve an older firing message is taken for a late delivery."""
+    late_fire_seconds: int = 60
+    """How long after a resolve an older firing message is taken for a late delivery.
+
+    Longer than Alertmanagers of one cluster race (15 s per peer), shorter than their group interval: of two Prometheus servers that
+    disagree, the one that still fires keeps the older start, and its message is not said again for hours.
+    """
 
 
 @dataclass(frozen=True, slots=True)
