@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingestd.cli.failures import FAILED, LINT, Failure
+from ingestd.cli.failures import FAILED, LINT
 from ingestd.cli.program import Noun, Program
 from ingestd.cli.serve import DEFAULT_CONFIG
 from ingestd.cli.terminal import json_text
-from ingestd.errors import IngestdError
 
 if TYPE_CHECKING:
     from ingestd.config.problems import Problem
@@ -96,17 +95,9 @@ def all_(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) 
 
 def problems_of_all(path: Path) -> list[Problem]:
     """Everything that is wrong with a configuration, its rules and its connectors' settings, warnings included."""
-    from ingestd import registry  # noqa: PLC0415 (loads the connectors)
-    from ingestd.config.load import load  # noqa: PLC0415 (loads pydantic)
-    from ingestd.config.problems import ConfigProblems, in_order  # noqa: PLC0415 (with the above)
+    from ingestd.cli.reading import read  # noqa: PLC0415 (loads what reads and builds)
 
-    try:
-        loaded = load(path)
-        return list(in_order((*loaded.lint, *registry.check(loaded))))
-    except ConfigProblems as exc:
-        return list(exc.problems)
-    except IngestdError as exc:
-        raise Failure(str(exc), hint=exc.hint) from exc
+    return list(read(path).problems)
 
 
 def print_problems(program: Program, problems: Iterable[Problem], form: str) -> tuple[int, int]:

@@ -10,7 +10,16 @@ import click
 
 from ingestd.cli.check import default_file
 from ingestd.cli.doctor_daemon import check_ready, check_status
-from ingestd.cli.doctor_local import OK, RED, WARN, Check, check_clock_keeper, check_config, check_software
+from ingestd.cli.doctor_local import (
+    OK,
+    RED,
+    WARN,
+    Check,
+    check_clock_keeper,
+    check_config,
+    check_database,
+    check_software,
+)
 from ingestd.cli.failures import FAILED
 from ingestd.cli.program import Program, Verb, output_option
 from ingestd.cli.terminal import safe
@@ -49,15 +58,30 @@ def _quick(program: Program) -> Iterator[Check]:
 
 
 def _all(program: Program, config_file: Path | None) -> Iterator[Check]:
-    config, loaded = check_config(config_file or default_file(), is_asked_for=config_file is not None)
-    yield config
+    path = config_file or default_file()
+    if config_file is None and not path.exists():
+        yield Check(WARN, "config", f"not checked: there is no {path}", "name it: --config.file")
+    else:
+        yield from _configured(path)
     yield from check_software()
     yield check_clock_keeper()
     ready = list(_quick(program))
     yield from ready
     if not any(check.topic == "daemon" and check.mark == RED for check in ready):
-        sources = loaded.config.sources if loaded else ()
-        yield from check_status(program.api, sources, program.moments())
+        yield from check_status(program.api, program.moments())
+
+
+def _configured(path: Path) -> Iterator[Check]:
+    """What follows from the configuration: itself, the database, the accounts of its connectors."""
+    # Both load the whole of what reads, builds and sends.
+    from ingestd.cli.doctor_accounts import check_accounts  # noqa: PLC0415 (see above)
+    from ingestd.cli.reading import read  # noqa: PLC0415 (see above)
+
+    reading = read(path)
+    yield check_config(path, reading.problems)
+    if reading.loaded is not None:
+        yield check_database(reading.loaded)
+    yield from check_accounts(reading)
 
 
 def _print(program: Program, checks: list[Check]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from importlib import metadata
@@ -15,6 +15,7 @@ from ingestd import __version__
 
 if TYPE_CHECKING:
     from ingestd.config.load import Loaded
+    from ingestd.config.problems import Problem
 
 OK, WARN, RED = "ok", "warn", "red"
 
@@ -35,26 +36,39 @@ class Check:
     hint: str = ""
 
 
-def check_config(path: Path, *, is_asked_for: bool) -> tuple[Check, Loaded | None]:
-    """Whether the configuration can be used, and what it says if it can."""
-    if not is_asked_for and not path.exists():
-        return Check(WARN, "config", f"not checked: there is no {path}", "name it: --config.file"), None
-    from ingestd import registry  # noqa: PLC0415 (loads the connectors)
-    from ingestd.config.load import load  # noqa: PLC0415 (loads pydantic)
-    from ingestd.config.problems import ConfigProblems, ProblemLevel  # noqa: PLC0415 (with the above)
-
+def check_config(path: Path, problems: Sequence[Problem]) -> Check:
+    """Whether the configuration can be used."""
+    errors = sum(problem.level == "error" for problem in problems)
     hint = f"ingestd check all {path}"
-    try:
-        loaded = load(path)
-    except ConfigProblems as exc:
-        return Check(RED, "config", f"{path} has {len(exc.problems)} problems", hint), None
-    found = (*loaded.lint, *registry.check(loaded))
-    errors = sum(problem.level is ProblemLevel.ERROR for problem in found)
     if errors:
-        return Check(RED, "config", f"{path}: {errors} errors in connectors' settings", hint), loaded
-    if found:
-        return Check(WARN, "config", f"{path} can be used; {len(found)} warnings", hint), loaded
-    return Check(OK, "config", f"{path}: everything is right"), loaded
+        return Check(RED, "config", f"{path} cannot be used: {errors} error{'' if errors == 1 else 's'}", hint)
+    if problems:
+        return Check(WARN, "config", f"{path} can be used, with {len(problems)} to look at", hint)
+    return Check(OK, "config", f"{path}: everything is right")
+
+
+def check_database(loaded: Loaded) -> Check:
+    """Whether the database is sound, asked over a connection that can only read. Takes seconds for each GB of SQLite."""
+    from ingestd import wiring  # noqa: PLC0415 (loads the daemon's parts)
+    from ingestd.store import dialect, migrate  # noqa: PLC0415 (loads SQLAlchemy)
+
+    config = loaded.config
+    if config.database.is_sqlite and not config.database.path.exists():
+        return Check(WARN, "database", f"there is no {config.database.path} yet", "the daemon makes it when it starts")
+    try:
+        with dialect.engine_for(wiring.database_url(config), read_only=True).connect() as connection:
+            version, result = dialect.version(connection), dialect.quick_check(connection)
+            schema = migrate.version(connection) if result == "ok" else None
+    except Exception as exc:
+        if not dialect.is_trouble(exc):
+            raise
+        return Check(
+            WARN, "database", "it cannot be read from here", "run doctor as the user of the daemon, or as root"
+        )
+    if result != "ok":
+        hint = "stop the daemon, keep a copy, and restore the newest backup"
+        return Check(RED, "database", f"{version}: quick check says: {result}", hint)
+    return Check(OK, "database", f"{version}, schema {schema}, quick check: ok")
 
 
 def check_software() -> Iterator[Check]:

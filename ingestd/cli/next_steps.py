@@ -48,7 +48,7 @@ def next_steps(answer: Json, moments: Moments) -> list[tuple[Text, Text]]:
 def delivery_line(delivery: Json, moments: Moments) -> tuple[Text, Text]:
     """The state of a delivery, and in words what it is, how it went and when it is tried next."""
     is_open = delivery.get("state") in {"waiting", "uncertain", "leased"}
-    next_try = f"next try {moments.age(delivery.get('due_at'))}"
+    next_try = f"{'next' if delivery.get('attempt_count') else 'first'} try {moments.age(delivery.get('due_at'))}"
     when = next_try if is_open else moments.both(delivery.get("settled_at"))
     return word(delivery.get("state")), _said(delivery, when)
 

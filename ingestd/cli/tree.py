@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from ingestd import __version__
-from ingestd.cli.program import Noun, global_options
+from ingestd.cli.program import Noun, Program, global_options
 
 NOUNS: Final[dict[str, str]] = {
     "serve": "Run the daemon.",
@@ -70,13 +70,15 @@ class Tree(Noun):
 
 @click.group(cls=Tree, examples=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="ingestd %(version)s")
-def ingestd() -> None:
+@click.pass_context
+def ingestd(ctx: click.Context) -> None:
     """From alerts to one ticket and one page.
 
     Data goes to standard output, everything else to standard error. Exit codes: 0 fine; 1 a check or test failed, or there is no
     such thing; 2 usage; 3 lint warnings with --lint-fatal; 4 daemon not reachable; 5 not allowed; serve: 78 bad configuration.
     The options below may also follow the command.
     """
+    ctx.ensure_object(Program)
 
 
 ingestd.params.extend(global_options(hidden=False))

@@ -1,0 +1,156 @@
+"""``ingestd check``: every problem at once, in a form for people, programs and GitHub, and an exit code for CI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+GOOD = """\
+sources:
+  alertmanager: {kind: alertmanager, auth: none}
+connectors:
+  tickets: {kind: ticket_folder, path: tickets}
+  mail: {kind: email_pager, from: ingestd@example.com, maildir: mail}
+people:
+  asha: {name: Asha Rao, email: asha@example.com}
+channels: {email: mail}
+policies:
+  default: {steps: [{page: [asha], wait: 5m}]}
+teams:
+  default: {policy: default, ticket: {to: tickets}}
+api: {loopback_without_token: true}
+"""
+RULES = """\
+version: 1
+owner: payments
+rules:
+  - rule: card-gateway-down
+    match: [alertname = CardGatewayDown]
+    impact: high
+    urgency: high
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration in which nothing is wrong."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "10-payments.yaml").write_text(RULES)
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_nothing_wrong(bare_shell, config):
+    shown = bare_shell("check", "all", str(config))
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "everything is right\n")
+
+
+def test_all_problems_of_all_files_are_shown_at_once_with_place_and_carets(bare_shell, config):
+    config.write_text(GOOD.replace("page: [asha]", "page: [aisha]").replace("loopback_without", "lopback_without"))
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES.replace("urgency", "urgancy"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    assert f"{config}:10:" in shown.stdout
+    assert f"{config}:13:" in shown.stdout
+    assert f'{rules}:7:5: error[unknown-key]: unknown key "urgancy"' in shown.stdout
+    assert '^^^^^^^ did you mean "urgency"?' in shown.stdout
+    assert shown.stderr.startswith("3 errors")
+
+
+def test_the_settings_of_connectors_are_checked_too(bare_shell, config):
+    config.write_text(GOOD.replace("path: tickets", "pfad: tickets"))
+    shown = bare_shell("check", "config", str(config))
+    assert shown.exit_code == 1
+    assert 'unknown key "pfad"' in shown.stdout
+
+
+def test_what_would_stop_the_daemon_only_when_it_builds_its_connectors_is_found(bare_shell, config):
+    config.write_text(GOOD.replace("{email: mail}", "{email: tickets}"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    assert "cannot serve the channel email" in shown.stdout
+
+
+def test_config_and_rules_can_be_checked_apart(bare_shell, config):
+    (config.parent / "rules" / "10-payments.yaml").write_text(RULES.replace("urgency", "urgancy"))
+    assert bare_shell("check", "config", str(config)).exit_code == 0
+    shown = bare_shell("check", "rules", str(config))
+    assert shown.exit_code == 1
+    assert shown.stderr == "1 error\n"
+
+
+def test_rules_are_checked_although_the_configuration_has_errors_and_that_is_said(bare_shell, config):
+    config.write_text(GOOD.replace("kind: alertmanager", "kind: alertmanger"))
+    shown = bare_shell("check", "rules", str(config))
+    assert shown.exit_code == 0
+    assert f"{config} has errors of its own" in shown.stderr
+
+
+def test_warnings_fail_only_if_asked_to(bare_shell, config):
+    config.write_text(GOOD.replace("api: {loopback_without_token: true}\n", ""))
+    assert bare_shell("check", "all", str(config)).exit_code == 0
+    shown = bare_shell("check", "all", str(config), "--lint-fatal")
+    assert shown.exit_code == 3
+    assert "warning[api-closed]" in shown.stdout
+    assert shown.stderr == "1 warning\n"
+
+
+def test_errors_outweigh_warnings(bare_shell, config):
+    config.write_text(GOOD.replace("api: {loopback_without_token: true}\n", "").replace("wait: 5m", "wait: 5"))
+    assert bare_shell("check", "all", str(config), "--lint-fatal").exit_code == 1
+
+
+def test_problems_as_json(bare_shell, config):
+    config.write_text(GOOD.replace("wait: 5m", "wait: 5"))
+    shown = bare_shell("check", "all", str(config), "--format", "json")
+    found = json.loads(shown.stdout)
+    assert (found["error_count"], found["warning_count"], shown.stderr) == (1, 0, "")
+    problem = found["problems"][0]
+    assert (problem["file"], problem["line"], problem["level"], problem["code"]) == (
+        str(config),
+        10,
+        "error",
+        "duration",
+    )
+
+
+def test_problems_as_annotations_of_github(bare_shell, config):
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES.replace("urgency", "urgancy"))
+    shown = bare_shell("check", "all", str(config), "--format", "github")
+    assert shown.stdout == (
+        f"::error file={rules},line=7,col=5,endColumn=12,title=unknown-key::"
+        'unknown key "urgancy" (did you mean "urgency"?)\n'
+    )
+
+
+def test_a_file_that_is_not_there(bare_shell, tmp_path):
+    shown = bare_shell("check", "all", str(tmp_path / "none.yaml"))
+    assert shown.exit_code == 1
+    assert "missing-file" in shown.stdout
+
+
+def test_without_a_file_the_one_here_is_meant(bare_shell, config, monkeypatch):
+    monkeypatch.chdir(config.parent)
+    assert bare_shell("check", "all").exit_code == 0
+    config.write_text("sources: {}\n")
+    assert bare_shell("check", "all").exit_code == 1
+    other = config.with_name("other.yaml")
+    other.write_text(GOOD)
+    assert bare_shell("check", "all", env={"INGESTD_CONFIG_FILE": str(other)}).exit_code == 0
+
+
+def test_secrets_are_not_shown(bare_shell, config):
+    config.write_text(GOOD.replace("auth: none", "auth: {bearer: {secrets: [hunter2hunter2], colour: red}}"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    assert "hunter2" not in shown.output
+
+
+def test_the_shipped_example_has_nothing_to_say(bare_shell, root):
+    shown = bare_shell("check", "all", str(root / "config.example.yaml"), "--lint-fatal")
+    assert (shown.exit_code, shown.stdout) == (0, "")
