@@ -16,6 +16,8 @@ from typing import Protocol
 from ingestd.core.names import EnvelopeId
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
+_PAIR_SHIFTS = range(120, -1, -10)
 
 
 class Clock(Protocol):
@@ -55,12 +57,19 @@ class SystemClock:
 
 
 class SystemIds:
-    """Time-ordered random ids, as ULIDs are made: 48 bits of milliseconds, 80 bits of chance."""
+    """Time-ordered random ids, as ULIDs are made: 48 bits of milliseconds, 80 bits of chance.
+
+    An envelope id is a name and no secret, so its chance comes from a generator that the system seeded: asking the system for each would
+    cost a change of threads, since Python lets others run meanwhile. A token is a secret, and the system's.
+    """
+
+    def __init__(self) -> None:
+        self._random = random.Random(secrets.randbits(256))
 
     def envelope(self) -> EnvelopeId:
         """A new envelope id."""
-        number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-        return EnvelopeId("env_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5)))
+        number = (time.time_ns() // 1_000_000) << 80 | self._random.getrandbits(80)
+        return EnvelopeId("env_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in _PAIR_SHIFTS]))
 
     def token(self) -> str:
         """A new secret of 72 random bits."""

@@ -1,9 +1,7 @@
-"""The composition root: the only code that sees every concrete part. ``Daemon`` is one life of it, ``serve`` runs one until a signal."""
+"""The composition root: the only code that sees every concrete part. ``Daemon`` is one life of it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +69,8 @@ class Daemon:
         self._started_at = self.ambient.clock.now()
         self._http = AiohttpClient()
         self._connectors = self._build(loaded, registry)
+        self._pagers: dict[str, Pager] = {}
+        self._find_pagers()
         self._current = Current(wiring.standing(loaded))
         self._lock: FileLock | None = None
         self._tls: Tls | None = None
@@ -117,9 +117,8 @@ class Daemon:
             body_seconds=float(config.server.limits.body_seconds),
         )
         application = web.Application()
-        application.add_routes(self.webhooks.routes())
         add_routes(application, self._desk())
-        self._runner = make_runner(application, wiring.server_limits(config), self.metrics)
+        self._runner = make_runner(application, self.webhooks, wiring.server_limits(config), self.metrics)
         await self._runner.setup()
         if config.server.tls is not None:
             self._tls = Tls(config.server.tls.cert_file, config.server.tls.key_file)
@@ -156,9 +155,10 @@ class Daemon:
             nudge=self._ring_all,
         )
 
-    @property
-    def _pagers(self) -> dict[str, Pager]:
-        return {name: made for name, made in self._connectors.items() if isinstance(made, Pager)}
+    def _find_pagers(self) -> None:
+        """In place: the web keeps this mapping over a reload."""
+        self._pagers.clear()
+        self._pagers.update({name: made for name, made in self._connectors.items() if isinstance(made, Pager)})
 
     def _ring_all(self) -> None:
         for worker in self.engine.workers:
@@ -205,7 +205,7 @@ class Daemon:
             problems = (
                 [render(problem) for problem in error.problems] if isinstance(error, ConfigProblems) else [str(error)]
             )
-            log.error(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
+            log.warning(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
             self._note_reload(is_ok=False)
             return problems
         for section in _NEEDS_RESTART:
@@ -214,6 +214,7 @@ class Daemon:
         self.loaded = loaded
         self._connectors.clear()
         self._connectors.update(connectors)
+        self._find_pagers()
         self._current.standing = wiring.standing(loaded)
         self.webhooks.replace(wiring.doors(loaded.config))
         self.engine.use(connectors)
@@ -222,7 +223,7 @@ class Daemon:
         return []
 
     def _refuse_reload(self, problems: list[str]) -> list[str]:
-        log.error(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
+        log.warning(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
         self._note_reload(is_ok=False)
         return problems
 
@@ -230,14 +231,3 @@ class Daemon:
         self.metrics.reload_ok.set(1 if is_ok else 0)
         if is_ok:
             self.metrics.reload_at.set(self.ambient.clock.now().timestamp())
-
-
-def serve(
-    config_path: Path, *, listen: str | None = None, log_level: str | None = None, log_format: str | None = None
-) -> int:
-    """Run the daemon until SIGTERM or SIGINT; the exit code. See ``ingestd.serving``."""
-    from ingestd.serving import run  # noqa: PLC0415 (signals and logging are set up only by a real process)
-
-    with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(run(config_path, listen=listen, log_level=log_level, log_format=log_format))
-    return 130

@@ -53,6 +53,11 @@ class Registry:
         self._loaded = loaded
         self._settings: Mapping[str, Any] = settings_of(loaded, types, installed)
 
+    @property
+    def settings(self) -> list[BaseModel]:
+        """The settings of every connector. They hold secrets: never log or show them."""
+        return list(self._settings.values())
+
     def build(self, tools: ConnectorTools) -> dict[str, TicketSystem | Pager]:
         """Every connector by its name. No I/O. Raises ``ConfigProblems`` if one does not do what it is used for."""
         sections = self._loaded.config.connectors

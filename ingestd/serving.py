@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from ingestd import __version__
+from ingestd import __version__, wiring
 from ingestd.app import Daemon, load_all
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.quantities import parse_listen
@@ -25,6 +26,15 @@ EXIT_CONFIG = 78
 EXIT_FAILED = 1
 
 
+def serve(
+    config_path: Path, *, listen: str | None = None, log_level: str | None = None, log_format: str | None = None
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; the exit code. What is given here goes before the configuration."""
+    with contextlib.suppress(KeyboardInterrupt):
+        return asyncio.run(run(config_path, listen=listen, log_level=log_level, log_format=log_format))
+    return 130
+
+
 async def run(config_path: Path, *, listen: str | None, log_level: str | None, log_format: str | None) -> int:
     """Serve until a signal; the exit code."""
     try:
@@ -36,7 +46,8 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
     except (IngestdError, ValueError) as error:
         return _refuse(f"ingestd: {error}", EXIT_CONFIG)
     config = loaded.config
-    logging.configure(log_level or config.log.level, log_format or config.log.format)
+    secrets = wiring.secrets(loaded, registry.settings)
+    logging.configure(log_level or config.log.level, log_format or config.log.format, secrets)
     log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
     for problem in loaded.lint:
         log.warning(log_events.CONFIG_LINT, at=f"{problem.file}:{problem.line}:{problem.column}", text=problem.text)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
+
+from pydantic import BaseModel, SecretStr
 
 from ingestd.config.load import Loaded
 from ingestd.config.model import Config
@@ -80,6 +83,28 @@ def access(config: Config) -> Access:
     """Who may use the API."""
     tokens = [ApiToken(token.name, Role(token.role), token.token.get_secret_value()) for token in config.api.tokens]
     return Access(tokens, config.api.loopback_without_token)
+
+
+def secrets(loaded: Loaded, settings: Iterable[BaseModel]) -> list[str]:
+    """Every secret of the configuration and of the connectors' settings, for masking them in logs."""
+    found: list[str] = []
+    for model in (loaded.config, *settings):
+        _gather(model, found)
+    return found
+
+
+def _gather(value: object, found: list[str]) -> None:
+    if isinstance(value, SecretStr):
+        found.append(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            _gather(getattr(value, name), found)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            _gather(inner, found)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            _gather(inner, found)
 
 
 def database_url(config: Config) -> str:

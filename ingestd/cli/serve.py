@@ -58,6 +58,6 @@ def command(
 
         errors, _ = print_problems(ctx.ensure_object(Program), problems_of_all(config_file), "text")
         ctx.exit(BAD_CONFIG if errors else 0)
-    from ingestd.app import serve  # noqa: PLC0415 (loads the whole daemon)
+    from ingestd.serving import serve  # noqa: PLC0415 (loads the whole daemon)
 
     ctx.exit(serve(config_file, listen=listen, log_level=log_level, log_format=log_format))

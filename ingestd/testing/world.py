@@ -224,13 +224,13 @@ class World:
         self.engine.wake.processor.ring()
         return envelope.id
 
-    def fires(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels)
+    def fires(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels of any kind)
         """One alert fires, and the engine has a second to react."""
         envelope = self.receive(alertmanager_body({"alertname": name, "host": host, "cluster": cluster, **extra}))
         self.advance(seconds=1)
         return envelope
 
-    def clears(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels)
+    def clears(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels of any kind)
         """One alert resolves now, and the engine has a second to react."""
         labels = {"alertname": name, "host": host, "cluster": cluster, "_ends": self.now().isoformat(), **extra}
         envelope = self.receive(alertmanager_body(labels, status="resolved"))

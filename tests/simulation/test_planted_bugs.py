@@ -91,9 +91,9 @@ def take_a_dead_process_for_one_that_sent_nothing(patch: pytest.MonkeyPatch) -> 
     patch.setattr(outbox, "claim", claim)
 
 
-def lose_the_number_of_what_was_told(patch: pytest.MonkeyPatch) -> None:
-    """Settling does not look whether the lease is still held."""
-    patch.setattr(outbox, "save", lambda connection, delivery: _save(connection, delivery))
+def forget_that_it_was_done(patch: pytest.MonkeyPatch) -> None:
+    """What succeeded is performed again."""
+    patch.setattr(outbox, "save", _save)
 
 
 def _save(connection, delivery) -> None:
@@ -117,7 +117,7 @@ def _save(connection, delivery) -> None:
         answer_before_the_commit,
         write_the_facts_without_the_deadlines,
         take_a_dead_process_for_one_that_sent_nothing,
-        lose_the_number_of_what_was_told,
+        forget_that_it_was_done,
     ],
 )
 @pytest.mark.timeout(240)

@@ -25,10 +25,12 @@ LAYERS: dict[str, set[str]] = {
     "workers": _FLOOR | {"store", "telemetry", "config"},
     "web": _FLOOR | {"store", "telemetry", "config"},
     "registry": _FLOOR | {"config", "telemetry"},
-    "app": _FLOOR | _MIDDLE | _EDGES | {"registry"},
-    "cli": _FLOOR | _MIDDLE | _EDGES | {"registry", "app"},
+    "wiring": _FLOOR | _MIDDLE | _EDGES,
+    "app": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring"},
+    "serving": _FLOOR | _MIDDLE | {"app", "wiring"},
+    "cli": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "serving"},
     "__main__": {"cli"},
-    "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "app"},
+    "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "wiring"},
 }
 WHY_LAYERS = (
     "decisions stay pure, and each layer can be tested, simulated and replaced without those above it. "
@@ -83,11 +85,11 @@ HOMES: dict[str, tuple[set[str], str]] = {
     "psycopg": ({"store"}, "SQL stays in one place, where both databases are tested"),
     "sqlite3": ({"store"}, "SQL stays in one place, where both databases are tested"),
     "pydantic": (
-        {"config", "registry", "web", "cli"},
+        {"config", "registry", "wiring", "web", "cli"},
         "outside shapes are checked at the edge; inside are our own frozen values",
     ),
     "structlog": (
-        {"telemetry"} | _EDGES | {"store", "net", "config", "registry", "app", "cli"},
+        {"telemetry"} | _EDGES | {"store", "net", "config", "registry", "app", "serving", "cli"},
         "core and the ports have no log",
     ),
     "prometheus_client": ({"telemetry", "app"}, "all metrics stand in one catalogue, on an injected registry"),
