@@ -16,7 +16,7 @@ from connectors.sms_pager.twilio import Twilio
 from connectors.sms_pager.vendor import Vendor
 from connectors.sms_pager.vonage import Vonage
 from ingestd.core.names import Channel, EffectKey
-from ingestd.errors import RequestRejected
+from ingestd.errors import DeliveryError, RequestRejected
 from ingestd.ports import HttpClient, PageReceipt, PageText, ReceiptNews
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -53,9 +53,18 @@ class SmsPager:
         return self._vendor.read_send(await self._http.send(self._vendor.send_request(number, body, key)))
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
-        """Ask the service whether it has the message of an earlier attempt; None if not, or if it cannot be asked."""
+        """Ask the service whether it has the message of an earlier attempt; None if not, or if it does not answer.
+
+        A page never waits for a list that cannot be had: two messages are better than none, and if the service is down or
+        refuses the account, sending again will say so.
+        """
         request = self._vendor.find_request(text)
-        return None if request is None else self._vendor.read_find(await self._http.send(request), text, key)
+        if request is None:
+            return None
+        try:
+            return self._vendor.read_find(await self._http.send(request), text, key)
+        except DeliveryError:
+            return None
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """What the service POSTed to ``{external_url}/api/v1/receipts/{name}``; ``url`` is that public form."""

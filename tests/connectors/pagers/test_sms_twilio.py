@@ -231,13 +231,26 @@ async def test_a_page_that_failed_on_its_way_is_sent_again(twilio, page):
     assert await pager.find_page(page, KEY) is None
 
 
-async def test_a_list_that_cannot_be_had_is_no_answer(twilio, page):
-    with pytest.raises(TryLater):
-        await build(Saying(answer(429, 20429))).find_page(page, KEY)
-    with pytest.raises(ReplyUnreadable):
-        await build(Saying(HttpReply(200, {}, b'{"messages": 1}'))).find_page(page, KEY)
-    strange = HttpReply(200, {}, b'{"messages": [1, {"body": null}, {"date_created": "never", "body": ["x"]}]}')
-    assert await build(Saying(strange)).find_page(page, KEY) is None
+class Unreachable:
+    """A server whose connection breaks."""
+
+    async def send(self, _request) -> HttpReply:
+        raise OutcomeUnknown("the connection was lost")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Unreachable(),
+        Saying(answer(429, 20429)),
+        Saying(answer(403, 20003)),
+        Saying(HttpReply(502, {}, b"<html>Bad Gateway</html>")),
+        Saying(HttpReply(200, {}, b'{"messages": 1}')),
+        Saying(HttpReply(200, {}, b'{"messages": [1, {"body": null}, {"date_created": "never", "body": ["x"]}]}')),
+    ],
+)
+async def test_a_page_does_not_wait_for_a_list_that_cannot_be_had(page, server):
+    assert await build(server).find_page(page, KEY) is None
 
 
 # ------------------------------------------------------------------------------------- receipts
