@@ -19,6 +19,11 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         r = self.registry
         Info("ingestd_build", "Version of ingestd.", registry=r).info({"version": __version__})
+        self._count_what_comes_in(r)
+        self._count_what_goes_out(r)
+        self._count_what_concerns_the_daemon(r)
+
+    def _count_what_comes_in(self, r: CollectorRegistry) -> None:
         self.envelopes = Counter(
             "ingestd_envelopes_received_total", "Envelopes stored and answered 202.", ["source"], registry=r
         )
@@ -55,6 +60,8 @@ class Metrics:
         self.exhausted = Counter(
             "ingestd_escalations_exhausted_total", "Escalations that ended without an answer.", registry=r
         )
+
+    def _count_what_goes_out(self, r: CollectorRegistry) -> None:
         self.deliveries = Counter(
             "ingestd_deliveries_total", "Delivery attempts by outcome.", ["connector", "kind", "outcome"], registry=r
         )
@@ -85,6 +92,8 @@ class Metrics:
         self.receipts = Counter(
             "ingestd_receipts_total", "Delivery receipts by result.", ["connector", "result"], registry=r
         )
+
+    def _count_what_concerns_the_daemon(self, r: CollectorRegistry) -> None:
         self.answers = Counter("ingestd_answers_total", "What people told the daemon.", ["action", "via"], registry=r)
         self.api_refused = Counter(
             "ingestd_api_refused_total", "Requests of people that were refused.", ["reason"], registry=r
