@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 from connectors.sms_pager.fake_server import Fault, SentSms, SmsServer, as_json
+from connectors.sms_pager.vendor import header
 from ingestd.ports import HttpReply, HttpRequest
 
 _STATUSES = {
@@ -49,7 +50,7 @@ class GatewayFake(SmsServer):
         return self._answer("ok", number)
 
     def _values(self, request: HttpRequest) -> dict[str, str]:
-        if request.headers.get("Content-Type") == "application/json":
+        if header(request.headers, "content-type") == "application/json":
             content = json.loads(request.body)
             return {
                 "to": content["message"]["to"][0],

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from connectors.sms_pager.fake_server import Fault, SentSms, SmsServer, as_json
+from connectors.sms_pager.vendor import header
 from ingestd.ports import HttpReply, HttpRequest
 
 _REFUSALS = {
@@ -101,13 +102,13 @@ class TwilioFake(SmsServer):
 
     def _is_logged_in(self, request: HttpRequest) -> bool:
         logins = {self.account_sid: self.auth_token, **self.api_keys}
-        given = request.headers.get("Authorization", "")
+        given = header(request.headers, "authorization")
         return given in {
             f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}" for user, secret in logins.items()
         }
 
     def _create(self, request: HttpRequest) -> HttpReply:
-        if not request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        if not header(request.headers, "content-type").startswith("application/x-www-form-urlencoded"):
             return _error(400, 21604, "A 'To' phone number is required.")
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         refusal = self._objection(form)

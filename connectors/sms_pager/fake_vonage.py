@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from connectors.sms_pager.fake_server import Fault, SentSms, SmsServer, as_json
+from connectors.sms_pager.vendor import header
 from ingestd.ports import HttpReply, HttpRequest
 
 _PROBLEMS = {
@@ -99,7 +100,7 @@ class VonageFake(SmsServer):
         path = urlsplit(request.url).path
         if request.method != "POST" or path not in {"/v1/messages", "/sms/json"}:
             return as_json(404, {"title": "Not found", "detail": path})
-        if request.headers.get("Authorization") != self._login:
+        if header(request.headers, "authorization") != self._login:
             return self._refuse(Fault.UNAUTHORIZED, request)
         return self._take_form(request) if _is_sms_api(request) else self._take_json(request)
 

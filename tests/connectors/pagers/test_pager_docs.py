@@ -53,4 +53,6 @@ def test_every_key_is_described(root, page, models):
     text = (root / "docs" / "connectors" / page).read_text(encoding="utf-8")
     for model in models:
         for name, field in model.model_fields.items():
-            assert re.search(rf"\b{field.alias or name}(_file)?\b", text), f"{page} does not describe {field.alias or name}"
+            assert re.search(rf"\b{field.alias or name}(_file)?\b", text), (
+                f"{page} does not describe {field.alias or name}"
+            )

@@ -11,9 +11,15 @@ from connectors.sms_pager.gsm7 import is_gsm7, septets, shorten, to_gsm7
 
 # The default alphabet as the standard prints it: 8 columns of 16; the escape stands at 0x1B (3GPP TS 23.038, 6.2.1).
 STANDARD = [
-    "@£$¥èéùìòÇ\nØø\rÅå", "Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ", " !\"#¤%&'()*+,-./", "0123456789:;<=>?",
-    "¡ABCDEFGHIJKLMNO", "PQRSTUVWXYZÄÖÑÜ§", "¿abcdefghijklmno", "pqrstuvwxyzäöñüà",
-]  # fmt: skip
+    "@£$¥èéùìòÇ\nØø\rÅå",
+    "Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ",
+    " !\"#¤%&'()*+,-./",
+    "0123456789:;<=>?",
+    "¡ABCDEFGHIJKLMNO",
+    "PQRSTUVWXYZÄÖÑÜ§",
+    "¿abcdefghijklmno",
+    "pqrstuvwxyzäöñüà",
+]
 
 
 def test_the_alphabet_is_the_one_of_the_standard():

@@ -119,12 +119,24 @@ class Saying:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("1", TryLater), ("5", TryLater), ("10", TryLater), ("2", RequestRejected), ("3", RequestRejected), ("4", CredentialsRejected),
-        ("6", RequestRejected), ("7", RequestRejected), ("8", CredentialsRejected), ("9", CredentialsRejected),
-        ("11", CredentialsRejected), ("12", RequestRejected), ("14", CredentialsRejected), ("15", CredentialsRejected),
-        ("22", RequestRejected), ("29", RequestRejected),
+        ("1", TryLater),
+        ("5", TryLater),
+        ("10", TryLater),
+        ("2", RequestRejected),
+        ("3", RequestRejected),
+        ("4", CredentialsRejected),
+        ("6", RequestRejected),
+        ("7", RequestRejected),
+        ("8", CredentialsRejected),
+        ("9", CredentialsRejected),
+        ("11", CredentialsRejected),
+        ("12", RequestRejected),
+        ("14", CredentialsRejected),
+        ("15", CredentialsRejected),
+        ("22", RequestRejected),
+        ("29", RequestRejected),
     ],
-)  # fmt: skip
+)
 async def test_200_is_no_success_in_the_sms_api(page, status, expected):
     reply = {"message-count": "1", "messages": [{"status": status, "error-text": "said\r\nso"}]}
     with pytest.raises(DeliveryError) as caught:
