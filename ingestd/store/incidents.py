@@ -57,7 +57,10 @@ def listed(connection: Connection, *, states: Iterable[IncidentState] | None, li
     """The newest incidents first, all or those in ``states``."""
     query = select(*columns_of(incidents, Incident)).order_by(incidents.c.number.desc()).limit(limit)
     if states is not None:
-        query = query.where(incidents.c.state.in_(list(states)))
+        asked = set(states)
+        query = query.where(incidents.c.state.in_(sorted(asked)))
+        if IncidentState.CLOSED not in asked:  # said in so many words, the index of live incidents is found
+            query = query.where(incidents.c.state != IncidentState.CLOSED)
     return [value_of(Incident, row) for row in connection.execute(query)]
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, case, exists, func, or_, select, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, IncidentId
 from ingestd.store.rows import columns_of, row_of, value_of
-from ingestd.store.schema import outbox
+from ingestd.store.schema import HAS_RECEIPT, is_open, is_unsettled, outbox
 
 __all__ = [
     "UNSETTLED",
@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 UNSETTLED = (DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN)
-
+_OPEN = {*UNSETTLED, DeliveryState.PARKED}
 
 _earlier = outbox.alias("earlier")
 _IS_FIRST_IN_LANE = ~exists().where(
-    _earlier.c.lane == outbox.c.lane, _earlier.c.seq < outbox.c.seq, _earlier.c.state.in_(UNSETTLED)
+    _earlier.c.lane == outbox.c.lane, _earlier.c.seq < outbox.c.seq, is_unsettled(_earlier)
 )
 
 
@@ -60,13 +60,13 @@ def claim(connection: Connection, connector: str, now: datetime, *, lease_second
 
     A delivery whose lease ran out comes back as one with unknown outcome, unless it was only being looked up.
     """
-    is_due = or_(
-        and_(outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]), outbox.c.due_at <= now),
-        and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
-    )
+    # What is leased was due when it was claimed, so one range of the index holds both.
+    is_free = or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= now)
     query = (
         select(*columns_of(outbox, Delivery))
-        .where(outbox.c.connector == connector, outbox.c.state.in_(UNSETTLED), is_due, _IS_FIRST_IN_LANE)
+        .where(
+            outbox.c.connector == connector, outbox.c.due_at <= now, is_unsettled(outbox), is_free, _IS_FIRST_IN_LANE
+        )
         .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -114,7 +114,7 @@ def load(connection: Connection, key: EffectKey) -> Delivery | None:
 def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Delivery | None:
     """The delivery that the service knows by this id."""
     query = select(*columns_of(outbox, Delivery)).where(
-        outbox.c.receipt_id == receipt_id, outbox.c.connector == connector
+        outbox.c.receipt_id == receipt_id, HAS_RECEIPT, outbox.c.connector == connector
     )
     row = connection.execute(query).first()
     return value_of(Delivery, row) if row else None
@@ -127,7 +127,7 @@ def has_later_in_lane(connection: Connection, delivery: Delivery) -> bool:
         outbox.c.lane == delivery.lane,
         outbox.c.kind == delivery.kind,
         outbox.c.seq > seq,
-        outbox.c.state.in_(UNSETTLED),
+        is_unsettled(outbox),
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -140,22 +140,29 @@ def of_incident(connection: Connection, incident_id: IncidentId) -> list[Deliver
 
 def listed(connection: Connection, *, states: Iterable[DeliveryState], limit: int) -> list[Delivery]:
     """Deliveries in these states, newest first."""
-    query = (
-        select(*columns_of(outbox, Delivery))
-        .where(outbox.c.state.in_(list(states)))
-        .order_by(outbox.c.seq.desc())
-        .limit(limit)
-    )
+    asked = set(states)
+    query = select(*columns_of(outbox, Delivery)).where(outbox.c.state.in_(sorted(asked)))
+    if asked <= _OPEN:
+        query = query.where(is_open(outbox))
+    query = query.order_by(outbox.c.seq.desc()).limit(limit)
     return [value_of(Delivery, row) for row in connection.execute(query)]
 
 
 def next_due_at(connection: Connection, connector: str) -> datetime | None:
     """When something may be claimed next for a connector; None if nothing is unsettled. What waits behind another does not count."""
     mine = (outbox.c.connector == connector, _IS_FIRST_IN_LANE)
-    waits = select(func.min(outbox.c.due_at)).where(
-        *mine, outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN])
+    waits = (
+        select(outbox.c.due_at)
+        .where(*mine, is_unsettled(outbox), outbox.c.state != DeliveryState.LEASED)
+        .order_by(outbox.c.due_at)
+        .limit(1)
     )
-    leased = select(func.min(outbox.c.lease_until)).where(*mine, outbox.c.state == DeliveryState.LEASED)
+    leased = (
+        select(outbox.c.lease_until)
+        .where(*mine, outbox.c.state == DeliveryState.LEASED)
+        .order_by(outbox.c.lease_until)
+        .limit(1)
+    )
     found = [at for query in (waits, leased) if (at := connection.execute(query).scalar()) is not None]
     return min(found) if found else None
 
@@ -169,19 +176,33 @@ def release_leases(connection: Connection, now: datetime) -> int:
 
 
 def counts(connection: Connection) -> list[OutboxCount]:
-    """How many deliveries there are by connector and state."""
-    query = select(outbox.c.connector, outbox.c.state, func.count()).group_by(outbox.c.connector, outbox.c.state)
+    """How many deliveries are not over (waiting, leased, uncertain, parked), by connector and state.
+
+    Those that are done or dropped are not counted: they only grow, and counting them would take longer every day.
+    """
+    query = (
+        select(outbox.c.connector, outbox.c.state, func.count())
+        .where(is_open(outbox))
+        .group_by(outbox.c.connector, outbox.c.state)
+    )
     return [OutboxCount(connector, state, count) for connector, state, count in connection.execute(query)]
 
 
 def make_due(connection: Connection, key: EffectKey, now: datetime) -> bool:
-    """Try a waiting, uncertain or parked delivery at once. False if there is no such one."""
-    before = load(connection, key)
-    if before is None or before.state in {DeliveryState.LEASED, DeliveryState.DONE, DeliveryState.DROPPED}:
-        return False
-    state = DeliveryState.WAITING if before.state is DeliveryState.PARKED else before.state
-    save(connection, replace(before, state=state, due_at=now, settled_at=None, failed_count=0))
-    return True
+    """Try a waiting, uncertain or parked delivery at once. False if there is no such one.
+
+    One statement, so that it cannot undo a claim that another daemon makes meanwhile.
+    """
+    state = case((outbox.c.state == DeliveryState.PARKED, DeliveryState.WAITING.value), else_=outbox.c.state)
+    changed = connection.execute(
+        update(outbox)
+        .where(
+            outbox.c.key == key,
+            outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN, DeliveryState.PARKED]),
+        )
+        .values(state=state, due_at=now, settled_at=None, failed_count=0)
+    )
+    return changed.rowcount == 1
 
 
 def drop(connection: Connection, key: EffectKey, reason: str, now: datetime) -> bool:
