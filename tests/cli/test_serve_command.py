@@ -58,12 +58,17 @@ def test_an_unknown_flag_is_a_usage_error(bare_shell):
     assert bare_shell("serve", "--config.fil=x").exit_code == 2
 
 
-def test_it_serves_until_sigterm_and_the_other_commands_reach_it(config, tmp_path):
+def test_it_serves_until_sigterm_and_the_other_commands_reach_it(config):
     program = [sys.executable, "-m", "ingestd"]
     flags = [f"--config.file={config}", "--web.listen-address=127.0.0.1:0", "--log.format=json"]
     with subprocess.Popen([*program, "serve", *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as daemon:
         assert daemon.stdout is not None
-        line = next(line for line in daemon.stdout if b"daemon_ready" in line)
+        said = []
+        for line in daemon.stdout:
+            said.append(line.decode())
+            if b"daemon_ready" in line:
+                break
+        assert "daemon_ready" in said[-1], "".join(said)
         port = line.partition(b"127.0.0.1:")[2].partition(b'"')[0].decode()
         env = {**os.environ, "INGESTD_URL": f"http://127.0.0.1:{port}"}
 
