@@ -70,7 +70,8 @@ def _fired_before_the_resolve(alert: Alert, known: KnownAlert, now: datetime, la
 
 def _ended_before_the_fire(alert: Alert, known: KnownAlert) -> bool:
     """The end of an earlier episode, said again or late. A resolve that names the start that is known is of this episode, whatever
-    its sender's clock says: the start and the end may come from different machines."""
+    its sender's clock says: the start and the end may come from different machines.
+    """
     if alert.ends_at is None or known.starts_at is None or alert.ends_at >= known.starts_at:
         return False
     return alert.starts_at is None or alert.starts_at < known.starts_at

@@ -72,7 +72,8 @@ class Dispatcher:
         self._chance = chance
         self._metrics = metrics
         self._wake = wake
-        self._crew = Crew(CONCURRENT_COUNT)
+        # Rung after the place is free: a worker that looked before it would find none and sleep.
+        self._crew = Crew(CONCURRENT_COUNT, on_free=lambda: wake.after({connector.name}, has_deadlines=False))
         self._circuit = Circuit()
         self._is_stopped = False
         metrics.connector_stopped.labels(self.name).set(0)
@@ -121,11 +122,8 @@ class Dispatcher:
         self.connector = connector
 
     async def _perform(self, job: Job) -> None:
-        try:
-            attempt = await self._attempt(job)
-            await self._settle(job, attempt)
-        finally:
-            self._wake.after({self.name}, has_deadlines=False)
+        attempt = await self._attempt(job)
+        await self._settle(job, attempt)
 
     async def _attempt(self, job: Job) -> _Attempt:
         if self._is_stopped and isinstance(self.connector, Pager) and not self._circuit.may_probe(self._now()):

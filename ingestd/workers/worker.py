@@ -86,10 +86,11 @@ class Worker:
 
 
 class Crew:
-    """Runs coroutines side by side, at most ``size`` at once."""
+    """Runs coroutines side by side, at most ``size`` at once. ``on_free`` is called after each end, when its place is free."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, on_free: Callable[[], None] = lambda: None) -> None:
         self.size = size
+        self._on_free = on_free
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._number = 0
 
@@ -105,7 +106,14 @@ class Crew:
         number = self._number
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
+        task.add_done_callback(lambda _: self._end(number, task))
+
+    def _end(self, number: int, task: asyncio.Task[None]) -> None:
+        del self._tasks[number]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its row stays leased: when the lease ends, what became of it is looked up.
+            log.error(log_events.WORKER_FAILED, worker="crew", exc_info=error)
+        self._on_free()
 
     async def finish(self) -> None:
         """Wait until all that were started have ended."""
