@@ -6,6 +6,7 @@ fakes of their own that speak each service's protocol; these stand where the pro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -63,19 +64,27 @@ class OutsideTickets:
         self.name = name
         self.lookup_window_seconds = 600.0
         self.index_lag = timedelta()
+        self.delay_seconds = 0.0
+        """How long each request takes."""
+        self.is_down = False
+        """Whether every request is turned away."""
+        self.is_barred = False
+        """Whether the account is refused."""
         self.faults: list[Fault] = []
         self.kept: list[KeptTicket] = []
         self._now = now
         self._on_call = on_call
 
-    def _before(self, what: str) -> Fault | None:
+    async def _before(self, what: str) -> Fault | None:
         self._on_call(f"before {self.name} {what}")
+        if self.delay_seconds:
+            await asyncio.sleep(self.delay_seconds)
         fault = self.faults.pop(0) if self.faults else None
-        if fault is Fault.REFUSE:
+        if fault is Fault.REFUSE or self.is_down:
             raise TryLater("the service is busy")
         if fault is Fault.REJECT:
             raise RequestRejected("the service does not accept this")
-        if fault is Fault.UNAUTHORIZED:
+        if fault is Fault.UNAUTHORIZED or self.is_barred:
             raise CredentialsRejected("401 unauthorized")
         return fault
 
@@ -92,12 +101,12 @@ class OutsideTickets:
 
     async def check(self) -> str:
         """See ``TicketSystem``."""
-        self._before("check")
+        await self._before("check")
         return "a model of a ticket system"
 
     async def find_ticket(self, key: EffectKey, incident: IncidentView, options: Mapping[str, Any]) -> TicketRef | None:
         """See ``TicketSystem``."""
-        self._before("find")
+        await self._before("find")
         seen = self._now() - self.index_lag
         for ticket in self.kept:
             if ticket.key == key and ticket.opened_at <= seen and not ticket.is_deleted:
@@ -106,7 +115,7 @@ class OutsideTickets:
 
     async def open_ticket(self, draft: TicketDraft, key: EffectKey) -> TicketRef:
         """See ``TicketSystem``."""
-        fault = self._before("open")
+        fault = await self._before("open")
         ticket = KeptTicket(
             id=f"T-{len(self.kept) + 1}",
             key=key,
@@ -120,24 +129,24 @@ class OutsideTickets:
 
     async def find_comment(self, ref: TicketRef, key: EffectKey) -> bool:
         """See ``TicketSystem``."""
-        self._before("find-comment")
+        await self._before("find-comment")
         return any(known == key for known, _ in self._ticket(ref).comments)
 
     async def comment(self, ref: TicketRef, note: TicketNote, key: EffectKey) -> None:
         """See ``TicketSystem``."""
-        fault = self._before("comment")
+        fault = await self._before("comment")
         self._ticket(ref).comments.append((key, tuple(line.text for line in note.lines)))
         self._after("comment", fault)
 
     async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:
         """See ``TicketSystem``."""
-        fault = self._before("priority")
+        fault = await self._before("priority")
         self._ticket(ref).priority = incident.severity.value
         self._after("priority", fault)
 
     async def resolve(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
         """See ``TicketSystem``."""
-        fault = self._before("resolve")
+        fault = await self._before("resolve")
         ticket = self._ticket(ref)
         if not ticket.is_done:
             ticket.is_done = True
@@ -146,7 +155,7 @@ class OutsideTickets:
 
     async def reopen(self, ref: TicketRef, note: TicketNote, key: EffectKey, options: Mapping[str, Any]) -> None:
         """See ``TicketSystem``."""
-        fault = self._before("reopen")
+        fault = await self._before("reopen")
         ticket = self._ticket(ref)
         if ticket.is_done:
             ticket.is_done = False
@@ -184,6 +193,10 @@ class OutsidePager:
     ) -> None:
         self.name = name
         self.channel = channel
+        self.is_down = False
+        """Whether every request is turned away."""
+        self.is_barred = False
+        """Whether the account is refused."""
         self.faults: list[Fault] = []
         self.sent: list[SentPage] = []
         self._now = now
@@ -191,18 +204,22 @@ class OutsidePager:
 
     async def check(self) -> str:
         """See ``Pager``."""
+        self._turn_away(None)
         return "a model of a pager"
+
+    def _turn_away(self, fault: Fault | None) -> None:
+        if fault is Fault.REFUSE or self.is_down:
+            raise TryLater("the service is busy")
+        if fault is Fault.REJECT:
+            raise RequestRejected("the number is not valid")
+        if fault is Fault.UNAUTHORIZED or self.is_barred:
+            raise CredentialsRejected("401 unauthorized")
 
     async def page(self, text: PageText, key: EffectKey) -> PageReceipt:
         """See ``Pager``."""
         self._on_call(f"before {self.name} page")
         fault = self.faults.pop(0) if self.faults else None
-        if fault is Fault.REFUSE:
-            raise TryLater("the service is busy")
-        if fault is Fault.REJECT:
-            raise RequestRejected("the number is not valid")
-        if fault is Fault.UNAUTHORIZED:
-            raise CredentialsRejected("401 unauthorized")
+        self._turn_away(fault)
         self.sent.append(
             SentPage(self._now(), key, text.contact.person, self.channel, text.purpose, text.incident.id, text)
         )

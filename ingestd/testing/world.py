@@ -23,6 +23,7 @@ from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
 from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
 from ingestd.core.ruleset import DEFAULT_MATRIX, TicketPlan
 from ingestd.core.sources import SourceKind
+from ingestd.intake.gate import Gate
 from ingestd.ports import Pager, TicketSystem
 from ingestd.store import answers, inbox, incidents, migrate, outbox, receipts, timeline
 from ingestd.store.answers import Answered
@@ -137,6 +138,8 @@ class World:
     seed: int = 0
     at_point: Callable[[str], None] = lambda _point: None
     check: Callable[[Connection], None] = lambda _connection: None
+    ticket_system: Callable[[World], TicketSystem] | None = None
+    """Makes the ticket connector of each life, for a real connector before a fake service; else ``tickets``."""
     life: LoopLife = field(init=False)
     tickets: OutsideTickets = field(init=False)
     sms: OutsidePager = field(init=False)
@@ -144,6 +147,7 @@ class World:
     database: InlineDatabase = field(init=False)
     current: Current = field(init=False)
     engine: Engine = field(init=False)
+    gate: Gate = field(init=False)
     metrics: Metrics = field(init=False)
     is_running: bool = field(default=False, init=False)
 
@@ -169,7 +173,8 @@ class World:
         self.database = InlineDatabase(f"sqlite:///{self.path}", at_point=self._point, check=self.check)
         self.metrics = Metrics()
         self.current = Current(Standing(self.policy, EXTERNAL_URL))
-        connectors: dict[str, TicketSystem | Pager] = {"tickets": self.tickets, "sms": self.sms, "mail": self.mail}
+        tickets = self.ticket_system(self) if self.ticket_system else self.tickets
+        connectors: dict[str, TicketSystem | Pager] = {"tickets": tickets, "sms": self.sms, "mail": self.mail}
 
         async def begin(ambient: VirtualAmbient) -> None:
             await self.database.run(migrate.migrate)
@@ -184,6 +189,7 @@ class World:
                 idle_seconds_max=IDLE_SECONDS,
                 janitor_seconds=IDLE_SECONDS,
             )
+            self.gate = Gate(self.database, ambient.clock, ambient.ids, self.metrics, self.engine.wake.processor.ring)
             await self.engine.start(is_only_daemon=True)
 
         self.is_running = True
@@ -218,11 +224,12 @@ class World:
     def receive(
         self, body: bytes, *, source: str = "alertmanager", kind: SourceKind = SourceKind.ALERTMANAGER
     ) -> EnvelopeId:
-        """A webhook arrives, is committed and answered; the engine has not looked at it yet."""
-        envelope = inbox.Envelope(self.life.ids.envelope(), source, kind.value, self.now(), "192.0.2.1", body)
-        self.database.run_now(inbox.add, [envelope])
-        self.engine.wake.processor.ring()
-        return envelope.id
+        """A webhook arrives and is answered after its commit."""
+
+        async def knock(_ambient: VirtualAmbient) -> EnvelopeId:
+            return await self.gate.receive(source, kind, body, "192.0.2.1")
+
+        return self.life.run(knock)
 
     def fires(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels of any kind)
         """One alert fires, and the engine has a second to react."""
