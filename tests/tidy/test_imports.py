@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "wiring": _FLOOR | _MIDDLE | _EDGES,
     "app": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring"},
     "serving": _FLOOR | _MIDDLE | {"app", "wiring"},
-    "cli": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "serving"},
+    "cli": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring", "app", "serving"},
     "__main__": {"cli"},
     "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "wiring"},
 }
