@@ -158,9 +158,10 @@ def _take_in(
         incident = lifecycle.reopen(draft, incident, label, policy)
     elif incident.clearing_since is not None:
         incident = lifecycle.unclear(draft, incident)
+    is_new_alert = draft.member(incident.id, alert.key) is None
     incident = _join(draft, alert, incident, place.reason)
     if place.incident is not None:
-        incident = lifecycle.worsen(draft, incident, label, policy)
+        incident = lifecycle.worsen(draft, incident, label, policy, is_new_alert=is_new_alert)
         if place.reason not in {JoinReason.REFIRED_WITHIN_GRACE, JoinReason.REOPENED}:
             incident = lifecycle.comment_ticket(draft, incident, policy)
     draft.put_alert(
@@ -270,9 +271,8 @@ def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now:
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
     draft.clear_deadlines(incident.id, kind)
     if kind is DeadlineKind.ESCALATE:
-        told = {person for person, _ in incident.escalation.paged} if incident.escalation else set()
-        reached = incident.escalation is not None and told.intersection(incident.escalation.step.people)
-        reason = PageReason.NOBODY_ANSWERED if reached else PageReason.NOBODY_REACHABLE
+        is_vain = incident.escalation is not None and incident.escalation.is_step_unreachable
+        reason = PageReason.NOBODY_REACHABLE if is_vain else PageReason.NOBODY_ANSWERED
         escalation.advance(draft, incident, policy, reason)
     elif kind is DeadlineKind.RESOLVE and incident.clearing_since is not None:
         lifecycle.resolve(draft, incident, policy)

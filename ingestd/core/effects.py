@@ -58,6 +58,7 @@ class PageReason(StrEnum):
     NOBODY_REACHABLE = "nobody_reachable"
     CHANNEL_FAILED = "channel_failed"
     SEVERITY_ROSE = "severity_rose"
+    NEW_ALERT = "new_alert"
     RESOLVED = "resolved"
     TEST = "test"
 

@@ -68,15 +68,18 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
     escalation = incident.escalation
     assert escalation is not None, "a step is only paged within an escalation"
     step = escalation.step
-    reached = []
+    reached: list[PersonName] = []
     for name in step.people:
         person = policy.people.get(name)
         channel = next((c for c, _ in person.channels if c in policy.channel_connectors), None) if person else None
         if channel is None:
             draft.note(incident, "page", f"{name} cannot be paged: no usable contact", reason="no_usable_contact")
             continue
-        incident = _page(draft, incident, name, channel, policy, _why(draft, incident, reason))
+        incident = _page(draft, incident, name, channel, policy, escalation.level, _why(draft, incident, reason))
         reached.append(name)
+    assert incident.escalation is not None, "pages do not end an escalation"
+    unreached = tuple(name for name in step.people if name not in reached)
+    incident = replace(incident, escalation=replace(incident.escalation, unreached=unreached))
     # With nobody to reach the next level is due at once: a gap must never swallow a page.
     wait = step.wait_seconds if reached else 0
     due_at = draft.now + timedelta(seconds=wait)
@@ -96,23 +99,27 @@ def _why(draft: Draft, incident: Incident, reason: PageReason) -> str:
     return {
         PageReason.REOPENED: "it fired again after it was resolved",
         PageReason.SEVERITY_ROSE: f"severity rose to {incident.severity}",
+        PageReason.NEW_ALERT: "another alert fired and nobody has answered yet",
         PageReason.NOBODY_REACHABLE: "nobody on the level before could be reached",
     }.get(reason, "")
 
 
 def _page(
-    draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy, reason: str
+    draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy, level: int, reason: str
 ) -> Incident:
-    escalation = incident.escalation
-    assert escalation is not None, "a page belongs to an escalation"
     connector = policy.channel_connectors[channel]
     return draft.add_effect(
-        incident, connector, EffectKind.PAGE, person=name, channel=channel, level=escalation.level, reason=reason
+        incident, connector, EffectKind.PAGE, person=name, channel=channel, level=level, reason=reason
     )
 
 
-def fail_over(draft: Draft, incident: Incident, name: PersonName, failed: Channel, policy: Policy) -> Incident:
-    """A channel does not reach the person: page by the next one at once; with none left, the next level is due now."""
+def fail_over(
+    draft: Draft, incident: Incident, name: PersonName, failed: Channel, policy: Policy, *, level: int
+) -> Incident:
+    """A channel does not reach the person: page by the next one at once.
+
+    With no channel left for anybody of the present step, the next level is due now. ``level`` is that of the page that failed.
+    """
     escalation = incident.escalation
     if escalation is None or incident.state is not IncidentState.TRIGGERED:
         return incident
@@ -121,14 +128,16 @@ def fail_over(draft: Draft, incident: Incident, name: PersonName, failed: Channe
     following = usable[usable.index(failed) + 1 :] if failed in usable else []
     if following:
         draft.note(incident, "page", f"{failed} does not reach {name}: trying {following[0]}", reason="channel_failed")
-        return _page(draft, incident, name, following[0], policy, f"{failed} did not get through")
+        return _page(draft, incident, name, following[0], policy, level, f"{failed} did not get through")
     draft.note(
         incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True
     )
-    told = {person for person, _ in escalation.paged}
-    if not told.intersection(escalation.step.people) and not escalation.is_exhausted:
+    if name not in escalation.step.people or name in escalation.unreached:
+        return draft.put_incident(incident)
+    escalation = replace(escalation, unreached=(*escalation.unreached, name))
+    if escalation.is_step_unreachable and not escalation.is_exhausted:
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
-    return draft.put_incident(incident)
+    return draft.put_incident(replace(incident, escalation=escalation))
 
 
 def told(draft: Draft, incident: Incident, name: PersonName, channel: Channel) -> Incident:
@@ -139,6 +148,15 @@ def told(draft: Draft, incident: Incident, name: PersonName, channel: Channel) -
     return draft.put_incident(
         replace(incident, escalation=replace(escalation, paged=(*escalation.paged, (name, channel))))
     )
+
+
+def not_told(draft: Draft, incident: Incident, name: PersonName, channel: Channel) -> Incident:
+    """It turned out that the person was not told over this channel: the end is told over one that works."""
+    escalation = incident.escalation
+    if escalation is None or (name, channel) not in escalation.paged:
+        return incident
+    paged = tuple(told for told in escalation.paged if told != (name, channel))
+    return draft.put_incident(replace(incident, escalation=replace(escalation, paged=paged)))
 
 
 def tell_the_end(draft: Draft, incident: Incident, policy: Policy) -> Incident:

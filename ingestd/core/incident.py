@@ -71,6 +71,8 @@ class Escalation:
     """Every step ran as often as the policy says and nobody answered."""
     paged: tuple[tuple[PersonName, Channel], ...] = ()
     """Who was told, and how; each once, in order."""
+    unreached: tuple[PersonName, ...] = ()
+    """Who of the present step cannot be reached on any channel."""
 
     @property
     def level(self) -> int:
@@ -81,6 +83,11 @@ class Escalation:
     def step(self) -> Step:
         """The step that was paged last."""
         return self.steps[self.step_index]
+
+    @property
+    def is_step_unreachable(self) -> bool:
+        """Whether nobody of the present step can be reached."""
+        return set(self.step.people) <= set(self.unreached)
 
 
 @dataclass(frozen=True, slots=True)

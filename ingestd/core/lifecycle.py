@@ -17,6 +17,9 @@ from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification
 
 
+_DOUBLINGS_MAX = 20
+
+
 def open_incident(draft: Draft, label: Classification, dedup_key: str, policy: Policy) -> Incident:
     """A new incident with its ticket and its first page. It has no alert yet: the caller joins one."""
     number = draft.take_number()
@@ -61,8 +64,11 @@ def _want_ticket(draft: Draft, incident: Incident, label: Classification) -> Inc
     return draft.add_effect(incident, plan.connector, EffectKind.TICKET_OPEN)
 
 
-def worsen(draft: Draft, incident: Incident, label: Classification, policy: Policy) -> Incident:
-    """A joining alert may raise the severity, and bring a ticket or a policy that the incident did not have. Never lowers."""
+def worsen(draft: Draft, incident: Incident, label: Classification, policy: Policy, *, is_new_alert: bool) -> Incident:
+    """A joining alert may raise the severity, and bring a ticket or a policy that the incident did not have. Never lowers.
+
+    ``is_new_alert``: the incident has not had this alert before.
+    """
     incident = _want_ticket(draft, incident, label)
     has_risen = label.severity.is_worse_than(incident.severity)
     if has_risen:
@@ -72,7 +78,7 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
         draft.note(incident, "severity", text, reason="worse_alert", for_ticket=True)
         if incident.ticket_connector:
             incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_PRIORITY)
-    if label.policy is None or not (has_risen or incident.escalation is None):
+    if label.policy is None:
         return incident
     if incident.state is IncidentState.ACKNOWLEDGED and has_risen:
         incident = draft.put_incident(
@@ -80,14 +86,30 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
         )
         draft.note(incident, "triggered", "worse than when it was acknowledged: paging again", reason="severity_rose")
         return escalation.start(draft, incident, label.policy, policy, PageReason.SEVERITY_ROSE)
-    if incident.state is IncidentState.TRIGGERED and incident.escalation is None:
+    if incident.state is not IncidentState.TRIGGERED:
+        return incident
+    running = incident.escalation
+    if has_risen and (running is None or running.is_exhausted or running.policy_name != label.policy):
         return escalation.start(draft, incident, label.policy, policy, PageReason.SEVERITY_ROSE)
+    if running is None or (running.is_exhausted and is_new_alert):
+        # Nobody was to be paged so far, or nobody answered: silence would swallow whatever joins from now on.
+        return escalation.start(draft, incident, label.policy, policy, PageReason.NEW_ALERT)
     return incident
+
+
+def grace_seconds(incident: Incident, policy: Policy) -> int:
+    """How long all alerts must have cleared before the incident counts as resolved.
+
+    Doubled with each time that it came back, up to the reopen window: what flaps all night pages a few times, not every time.
+    """
+    plain = policy.timing.resolve_grace_seconds
+    doubled: int = plain * 2 ** min(incident.reopen_count, _DOUBLINGS_MAX)
+    return max(plain, min(doubled, incident.reopen_within_seconds))
 
 
 def clear(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     """The last alert has cleared: wait for the grace before it counts."""
-    grace = policy.timing.resolve_grace_seconds
+    grace = grace_seconds(incident, policy)
     incident = draft.put_incident(replace(incident, clearing_since=draft.now))
     draft.note(
         incident, "clearing", f"all alerts have cleared; resolved if that holds for {grace} s", reason="all_cleared"

@@ -150,7 +150,7 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
     if after.is_failed_over or not (fails_for_good or is_slow):
         return after
     draft.note(incident, "page", f"could not page {where}: {outcome.detail}", reason=outcome.kind)
-    escalation.fail_over(draft, incident, after.person, after.channel, policy)
+    escalation.fail_over(draft, incident, after.person, after.channel, policy, level=after.level)
     return replace(after, is_failed_over=True)
 
 
@@ -174,6 +174,10 @@ def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: In
     elif outcome.kind is OutcomeKind.GONE and incident.state.is_open and after.kind is not EffectKind.TICKET_OPEN:
         draft.note(incident, "ticket", f"{after.connector}: the ticket is gone; opening another", reason="gone")
         draft.add_effect(incident, after.connector, EffectKind.TICKET_OPEN)
+    elif outcome.kind is OutcomeKind.GONE and after.kind is not EffectKind.TICKET_OPEN:
+        # It is over, so no other ticket is opened; should it fire again, one is, as for an incident that never had any.
+        draft.note(incident, "ticket", f"{after.connector}: the ticket is gone", reason="gone")
+        draft.put_incident(replace(incident, ticket_connector=""))
     elif outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE}:
         text = f"{after.connector} refused “{after.kind}”: {outcome.detail}"
         draft.note(incident, "ticket", text, reason="refused")
@@ -194,6 +198,7 @@ def settle_receipt(
             draft.note(incident, "page", f"delivered to {where}", reason="delivered")
         elif status == "failed" and not delivery.is_failed_over:
             draft.note(incident, "page", f"not delivered to {where}: {detail}", reason="undelivered")
-            escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy)
+            incident = escalation.not_told(draft, incident, delivery.person, delivery.channel)
+            escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy, level=delivery.level)
             after = replace(after, is_failed_over=True)
     return Settlement(after, draft.finish())

@@ -93,6 +93,7 @@ class EscalationJson(TypeDecorator[Escalation]):
             "is_held": value.is_held,
             "is_exhausted": value.is_exhausted,
             "paged": [[person, str(channel)] for person, channel in value.paged],
+            "unreached": list(value.unreached),
         }
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
@@ -105,4 +106,5 @@ class EscalationJson(TypeDecorator[Escalation]):
             Step(tuple(PersonName(name) for name in people), wait) for people, wait in plain["steps"]
         )
         plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
+        plain["unreached"] = tuple(PersonName(name) for name in plain.get("unreached", ()))
         return Escalation(**plain)
