@@ -185,7 +185,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[object, object]) -> None:
         # A generator of a dead process is dropped where it stands; asyncio would run its clean-up in a new task.
         if self._died_at is None:
-            super()._asyncgen_finalizer_hook(agen)  # type: ignore[misc]
+            super()._asyncgen_finalizer_hook(agen)  # type: ignore[misc]  # typeshed does not list asyncio's own hook
 
     # --- death
 

@@ -129,7 +129,7 @@ class TestAmbient:
 
     def test_a_start_without_a_zone_is_refused(self):
         with pytest.raises(ValueError, match="no time zone"):
-            VirtualClock(VirtualTime(), datetime(2025, 1, 1))  # noqa: DTZ001
+            VirtualClock(VirtualTime(), datetime(2025, 1, 1))  # noqa: DTZ001 (a naive instant is what must be refused)
 
     def test_ids_have_the_form_of_real_ones_and_sort_by_time(self):
         virtual = VirtualTime()
