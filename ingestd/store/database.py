@@ -8,6 +8,7 @@ If one function of such a group fails, the group is rolled back and each is run 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from ingestd.errors import StoreBusy
 from ingestd.store import dialect
@@ -32,8 +34,9 @@ class Database(Protocol):
     async def run(self, fn: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 (the arguments of any fn)
         """Run ``fn(connection, *args)`` in a transaction; returns after the commit is durable.
 
-        ``fn`` may be run more than once. Raises ``StoreBusy`` if it cannot commit, or whatever ``fn`` raises. Cancelling the
-        caller does not stop a transaction that has begun.
+        ``fn`` may be run more than once, also when its commit had happened and only the reply to it was lost. Raises ``StoreBusy``
+        if the database cannot be reached or does not commit, or whatever ``fn`` raises. Cancelling the caller does not stop a
+        transaction that has begun.
         """
         ...
 
@@ -56,6 +59,10 @@ class _Result:
     error: BaseException | None = None
 
 
+class _Unreachable(StoreBusy):
+    """No connection could be made."""
+
+
 class _Lane:
     """A thread with a connection of its own and a queue of transactions."""
 
@@ -64,15 +71,21 @@ class _Lane:
         self._group_count_max = group_count_max
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._connection: Connection | None = None
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def put(self, job: _Job) -> None:
+        """Queue a job; raises ``StoreBusy`` once the lane was stopped, since nobody would ever run it."""
+        if self._is_stopped:
+            raise StoreBusy("the database is closed")
         self._jobs.put(job)
 
     def stop(self) -> None:
         """Finish what is queued, then close the connection."""
-        self._jobs.put(None)
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._jobs.put(None)
         self._thread.join()
 
     def _work(self) -> None:
@@ -96,11 +109,17 @@ class _Lane:
     def _run_group(self, group: list[_Job]) -> list[_Result]:
         try:
             return self._commit_together(group)
-        except Exception as error:  # noqa: BLE001 (the error of one must not fail its neighbours: each is run alone)
+        except BaseException as error:  # noqa: BLE001 (nothing that a job raises may end the thread that all others wait for)
             self._disconnect_if_lost(error)
-            if len(group) == 1 and not dialect.is_retryable(error):
-                return [_Result(error=error)]
-            return [self._run_alone(job) for job in group]
+            is_everybodys = isinstance(error, _Unreachable)
+            if is_everybodys or (len(group) == 1 and not dialect.is_retryable(error)):
+                return [_Result(error=error)] * len(group)
+        results: list[_Result] = []
+        for job in group:
+            # Who cannot be reached for one is not asked again for each of the others: that could take minutes.
+            is_down = results and isinstance(results[-1].error, _Unreachable)
+            results.append(results[-1] if is_down else self._run_alone(job))
+        return results
 
     def _commit_together(self, group: list[_Job]) -> list[_Result]:
         connection = self._connect()
@@ -108,31 +127,33 @@ class _Lane:
             return [_Result(value=job.fn(connection, *job.args)) for job in group]
 
     def _run_alone(self, job: _Job) -> _Result:
-        last: BaseException | None = None
+        last = ""
         for _ in range(_ATTEMPT_COUNT):
             try:
                 return self._commit_together([job])[0]
-            except Exception as error:  # noqa: BLE001 (handed to the caller)
+            except BaseException as error:  # noqa: BLE001 (handed to the caller)
                 self._disconnect_if_lost(error)
-                if not dialect.is_retryable(error):
+                if not (isinstance(error, DBAPIError) and dialect.is_retryable(error)):
                     return _Result(error=error)
-                last = error
-        busy = StoreBusy(f"the database did not commit after {_ATTEMPT_COUNT} attempts")
-        busy.__cause__ = last
-        return _Result(error=busy)
+                last = dialect.reason_of(error)
+        return _Result(error=StoreBusy(f"the database did not commit in {_ATTEMPT_COUNT} attempts: {last}"))
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            try:
+                self._connection = self._engine.connect()
+            except DBAPIError as error:
+                raise _Unreachable(f"the database cannot be opened: {dialect.reason_of(error)}") from error
         return self._connection
 
     def _disconnect_if_lost(self, error: BaseException) -> None:
-        if getattr(error, "connection_invalidated", False):
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
             self._disconnect()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with contextlib.suppress(DBAPIError):
+                self._connection.close()
             self._connection = None
 
 
@@ -149,7 +170,7 @@ def _answer(results: list[tuple[_Job, _Result]]) -> None:
                 job.future.set_result(result.value)
 
     for loop in {id(job.loop): job.loop for job, _ in results}.values():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
             loop.call_soon_threadsafe(deliver, loop)
 
 

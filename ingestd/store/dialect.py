@@ -5,18 +5,37 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from ingestd.errors import StoreBusy
+from ingestd.errors import IngestdError, StoreBusy
 
 _BUSY_MS = 5_000
 _CHECKPOINT_PAGES = 2_000
-_PG_RETRYABLE_CLASSES = ("40", "08", "55P03", "57P01")
+_PG_RETRYABLE_CLASSES = ("40", "08", "25P03", "55P03", "57P0")
+_PG_LIMIT_CLASS = "54"
+_PG_SETTINGS = {
+    "lock_timeout": "5s",
+    # A daemon that is paused in the middle of a transaction must not stop the others for as long as it sleeps.
+    "idle_in_transaction_session_timeout": "30s",
+    # What is answered must be on disk, whatever the server's default is.
+    "synchronous_commit": "on",
+    # The tables are mostly settled rows: a plan made for any parameter could not use the indexes of those that are not.
+    "plan_cache_mode": "force_custom_plan",
+}
+_PG_CONNECT: dict[str, Any] = {
+    # A server that has vanished is noticed within half a minute, not when TCP gives up after a quarter of an hour.
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 _DECIDE_LOCK = 0x1A6E57D
 
 
@@ -30,12 +49,20 @@ def engine_for(url: str, *, read_only: bool = False, synchronous: str = "FULL") 
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, read_only=read_only, synchronous=synchronous)
-    options = "-c default_transaction_read_only=on" if read_only else "-c lock_timeout=5000"
+    return _postgresql_engine(parsed, read_only=read_only)
+
+
+def _postgresql_engine(url: URL, *, read_only: bool) -> Engine:
+    """What the URL says of a connection option wins over our own."""
+    wanted = _PG_SETTINGS | ({"default_transaction_read_only": "on"} if read_only else {})
+    own = url.query.get("options", "")
+    options = " ".join([*(f"-c {name}={value}" for name, value in wanted.items()), str(own)])
+    arguments = {name: value for name, value in _PG_CONNECT.items() if name not in url.query}
     engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={"options": options}
+        url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={**arguments, "options": options}
     )
     if read_only:
-        return engine.execution_options(isolation_level="REPEATABLE READ")
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
@@ -43,7 +70,7 @@ def _sqlite_engine(url: URL, *, read_only: bool, synchronous: str) -> Engine:
     path = url.database or ":memory:"
 
     def connect() -> sqlite3.Connection:
-        target = f"file:{path}?mode=ro" if read_only else f"file:{path}"
+        target = f"file:{quote(path)}?mode={'ro' if read_only else 'rwc'}"
         return sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
@@ -53,9 +80,13 @@ def _sqlite_engine(url: URL, *, read_only: bool, synchronous: str) -> Engine:
         if read_only:
             connection.execute("PRAGMA query_only = ON")
             return
-        connection.execute("PRAGMA journal_mode = WAL")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode not in {"wal", "memory"}:
+            raise IngestdError(
+                f"{path} cannot have a write-ahead log (SQLite stays in mode {mode})",
+                hint="put the database on a local disk, not on a network file system",
+            )
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
     @event.listens_for(engine, "begin")
@@ -115,9 +146,15 @@ def serialise_decisions(connection: Connection) -> None:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same transaction may succeed if it is run again."""
+    """Whether the same transaction may succeed if it is run again.
+
+    So it is after a lost connection. If it was lost in the middle of a commit, nobody knows whether that happened: the functions of the
+    store can be run again even then.
+    """
     if not isinstance(error, DBAPIError):
         return False
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_PG_RETRYABLE_CLASSES)
@@ -126,8 +163,21 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether the database itself failed (busy, full, lost), so that nothing can be said of what it was asked to do."""
-    return isinstance(error, DBAPIError | StoreBusy)
+    """Whether the database itself failed (busy, full, lost), so that nothing can be said of what it was asked to do.
+
+    Not so if it refuses what it was given: a value that does not fit a column fails again however healthy the database is.
+    """
+    if isinstance(error, StoreBusy):
+        return True
+    if not isinstance(error, DBAPIError) or str(getattr(error.orig, "sqlstate", "")).startswith(_PG_LIMIT_CLASS):
+        return False
+    return not isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError)
+
+
+def reason_of(error: DBAPIError) -> str:
+    """What the database says in one line. SQLAlchemy's own text would show statements and what is stored."""
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__
 
 
 def quick_check(connection: Connection) -> str:

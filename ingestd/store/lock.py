@@ -13,7 +13,9 @@ class FileLock:
     """Held from construction to ``release``. Raises ``DatabaseLocked``, naming the process that holds it."""
 
     def __init__(self, database: Path) -> None:
-        self.path = database.with_name(database.name + ".lock")
+        # Through symbolic links: two names of one file are one database.
+        real = database.resolve()
+        self.path = real.with_name(real.name + ".lock")
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

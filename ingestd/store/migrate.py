@@ -19,7 +19,11 @@ COMPAT_VERSION = 1
 
 
 def migrate(connection: Connection) -> list[int]:
-    """Run the steps that are missing, in this transaction; gives the versions reached. Raises ``SchemaTooNew``."""
+    """Run the steps that are missing, in this transaction; gives the versions reached. Raises ``SchemaTooNew``.
+
+    Several daemons may start at once on one PostgreSQL: the first migrates, the others wait and find it done.
+    """
+    dialect.serialise_decisions(connection)
     has = version(connection)
     if has is None:
         reached = list(range(1, SCHEMA_VERSION + 1))

@@ -16,6 +16,7 @@ from ingestd.core.draft import Snapshot
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, IncidentId, IncidentState
 from ingestd.core.policy import Policy
+from ingestd.store import dialect
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import chunks, columns_of, value_of
 from ingestd.store.schema import alerts, incidents, members
@@ -31,7 +32,9 @@ def load(
     """The alerts with what the rules say of those that are news, and everything known that bears on them.
 
     Repeats, by far the most, cost one lookup of the alert and one of its incident; the rules are not asked again.
+    No other daemon decides from here to the end of the transaction: what was read stays true until it is written.
     """
+    dialect.serialise_decisions(connection)
     known = _known(connection, (alert.key for alert in arrived))
     found = incident_store.load_many(connection, {alert.incident_id for alert in known.values()})
     sightings = []
