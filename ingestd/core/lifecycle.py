@@ -16,7 +16,6 @@ from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification
 
-
 _DOUBLINGS_MAX = 20
 
 

@@ -24,6 +24,8 @@ from ingestd.workers.current import Standing
 
 NOTE_LINES_MAX = 40
 LINK_LIFE = timedelta(hours=72)
+HOLD_SECONDS = 15.0
+"""A page waits so long before it is looked at again, while all alerts have cleared and it may be over."""
 DELAY_TOLD_MINUTES = 3
 """A page that is later than this says so."""
 
@@ -58,6 +60,7 @@ def take(
     tokens: Sequence[str],
 ) -> Take:
     """Claim at most as many deliveries as there are ``tokens``: each page gets one for its link."""
+    dialect.serialise_decisions(connection)
     jobs: list[Job] = []
     dropped: list[tuple[Delivery, DropReason]] = []
     claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=len(tokens))
@@ -66,6 +69,9 @@ def take(
         if isinstance(made, Job):
             jobs.append(made)
             continue
+        if isinstance(made, _Hold):
+            outbox.save(connection, _put_back(delivery, made))
+            continue
         outbox.save(
             connection,
             replace(delivery, state=DeliveryState.DROPPED, detail=made.value, settled_at=now, lease_until=None),
@@ -73,6 +79,24 @@ def take(
         _note_drop(connection, delivery, made, now)
         dropped.append((delivery, made))
     return Take(tuple(jobs), tuple(dropped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Not now: look again then."""
+
+    until: datetime
+
+
+def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
+    return replace(
+        delivery,
+        state=DeliveryState.WAITING,
+        due_at=hold.until,
+        leased_at=None,
+        lease_until=None,
+        attempt_count=delivery.attempt_count - 1,
+    )
 
 
 def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, now: datetime) -> None:
@@ -86,7 +110,7 @@ def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, n
 
 def _make(
     connection: Connection, delivery: Delivery, standing: Standing, now: datetime, token: str
-) -> Job | DropReason:
+) -> Job | DropReason | _Hold:
     incident = incident_store.load(connection, delivery.incident_id)
     if incident is None:
         return DropReason.CLOSED
@@ -107,6 +131,8 @@ def _make(
     is_lookup = delivery.unknown_since is not None
     if reason is not None and not (is_lookup and delivery.kind is EffectKind.TICKET_OPEN):
         return reason
+    if delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and not is_lookup:
+        return _Hold(now + timedelta(seconds=HOLD_SECONDS))
     told = view.build(connection, incident, standing.external_url)
     if delivery.kind.is_ticket:
         note = TicketNote(told, tuple(view.line_of(line) for line in lines))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from ingestd.core.invariants import broken
-from ingestd.store import audit
+from ingestd.store import audit, inbox
 from ingestd.testing.world import World
 
 
@@ -42,6 +42,22 @@ def day(new_day: Callable[..., World]) -> World:
 def sample(root: Path) -> Callable[[str], bytes]:
     """``sample("alertmanager/03-single-firing")``: a body that a real sender sent, byte for byte."""
     return lambda name: (root / "tests" / "samples" / f"{name}.json").read_bytes()
+
+
+@pytest.fixture
+def arrive_together() -> Callable[..., None]:
+    """``arrive_together(day, body, ...)``: alertmanager bodies that are all stored before the engine looks at the first."""
+
+    def store(world: World, *bodies: bytes) -> None:
+        ids = world.life.ids
+        envelopes = [
+            inbox.Envelope(ids.envelope(), "alertmanager", "alertmanager", world.now(), "192.0.2.1", body)
+            for body in bodies
+        ]
+        world.database.run_now(inbox.add, envelopes)
+        world.engine.wake.processor.ring()
+
+    return store
 
 
 def _everything_outside(world: World) -> list[object]:

@@ -175,11 +175,18 @@ def a_policy_where_correlation_ignores_the_rule(**changes: object):
     drafts = [
         RuleDraft("slow", ("alertname = Slow",), impact=Level.LOW, urgency=Level.LOW, correlate_by=("cluster",)),
         RuleDraft(
-            "down", ("alertname = SiteDown",), impact=Level.HIGH, urgency=Level.HIGH, correlate_by=("cluster",), **changes
+            "down",
+            ("alertname = SiteDown",),
+            impact=Level.HIGH,
+            urgency=Level.HIGH,
+            correlate_by=("cluster",),
+            **changes,
         ),
     ]
     known = Known(
-        {"default": TeamRoute("default", TicketPlan("tickets", {}))}, frozenset({"default", "night"}), frozenset({"tickets"})
+        {"default": TeamRoute("default", TicketPlan("tickets", {}))},
+        frozenset({"default", "night"}),
+        frozenset({"tickets"}),
     )
     ruleset, faults = compile_rules(drafts, DEFAULT_MATRIX, known, "test")
     assert not faults, faults
@@ -363,12 +370,15 @@ def test_two_alerts_that_a_rule_counts_as_one_thing_are_over_when_both_are(new_d
     nothing_else_arrives(day)
 
 
-def test_what_fires_and_clears_in_one_batch_is_not_worth_waking_anybody_while_it_may_be_over(day, nothing_else_arrives):
-    """The daemon was slow and finds both at once: a ticket tells of it, nobody is woken for it."""
-    now = day.now().isoformat()
+def fire_and_clear(day: World) -> tuple[bytes, bytes]:
     over = {"alertname": "DiskFull", "host": "db1", "cluster": "a"}
-    day.receive(alertmanager_body(over))
-    day.receive(alertmanager_body({**over, "_ends": now}, status="resolved"))
+    clear = alertmanager_body({**over, "_ends": day.now().isoformat()}, status="resolved")
+    return alertmanager_body(over), clear
+
+
+def test_nobody_is_woken_for_what_fires_and_clears_in_one_batch(day, arrive_together, nothing_else_arrives):
+    """The daemon was slow and finds both at once: a ticket tells of it."""
+    arrive_together(day, *fire_and_clear(day))
     day.advance(minutes=2)
     assert day.incident().state is IncidentState.RESOLVED
     assert [ticket.history for ticket in day.tickets.kept] == [["resolved"]]
@@ -376,14 +386,24 @@ def test_what_fires_and_clears_in_one_batch_is_not_worth_waking_anybody_while_it
     nothing_else_arrives(day)
 
 
-def test_a_page_that_waited_for_the_grace_goes_at_once_when_it_fires_again(day, nothing_else_arrives):
-    now = day.now().isoformat()
-    over = {"alertname": "DiskFull", "host": "db1", "cluster": "a"}
-    day.receive(alertmanager_body(over))
-    day.receive(alertmanager_body({**over, "_ends": now}, status="resolved"))
+def test_a_page_that_waited_for_the_grace_goes_when_it_fires_again(day, arrive_together, nothing_else_arrives):
+    arrive_together(day, *fire_and_clear(day))
     day.advance(seconds=20)
     assert day.pages() == []
     day.fires(_starts=day.now().isoformat())
+    day.advance(seconds=15)
     assert day.pages() == [PAGED]
     day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_a_page_that_waits_for_a_broken_service_is_held_while_it_may_be_over(day, nothing_else_arrives):
+    day.sms.is_down = day.mail.is_down = True
+    day.fires()
+    day.advance(minutes=1)
+    day.clears()
+    day.sms.is_down = day.mail.is_down = False
+    day.advance(minutes=2)
+    assert day.incident().state is IncidentState.RESOLVED
+    assert day.pages() == []
     nothing_else_arrives(day)
