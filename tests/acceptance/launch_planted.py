@@ -1,0 +1,49 @@
+"""Starts ingestd with a fault planted, to show that the acceptance tests notice it. The product knows nothing of this.
+
+Called as ``python launch_planted.py FAULT serve --config.file=...``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ingestd.store import dialect
+from ingestd.workers import dispatcher, jobs
+
+
+def sync_less() -> None:
+    """Commits that return before they are on disk."""
+    engine_for = dialect.engine_for
+
+    def careless(url: str, **options: object) -> object:
+        return engine_for(url, **{**options, "synchronous": "NORMAL"})
+
+    dialect.engine_for = careless
+
+
+def never_look_up() -> None:
+    """What may have been sent is sent again without looking for it."""
+    take = jobs.take
+
+    def hasty(*arguments: object) -> jobs.Take:
+        taken = take(*arguments)
+        sent_again = tuple(jobs.replace(job, is_lookup=False) for job in taken.jobs)
+        return jobs.Take(sent_again, taken.dropped)
+
+    dispatcher.jobs.take = hasty
+
+
+FAULTS: dict[str, Callable[[], None]] = {"sync-less": sync_less, "never-look-up": never_look_up}
+
+
+def main() -> None:
+    fault = sys.argv.pop(1)
+    FAULTS[fault]()
+    from ingestd.cli import main as ingestd
+
+    ingestd()
+
+
+if __name__ == "__main__":
+    main()
