@@ -273,7 +273,10 @@ def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now:
     if kind is DeadlineKind.ESCALATE:
         is_vain = incident.escalation is not None and incident.escalation.is_step_unreachable
         reason = PageReason.NOBODY_REACHABLE if is_vain else PageReason.NOBODY_ANSWERED
-        escalation.advance(draft, incident, policy, reason)
+        was_exhausted = incident.escalation is not None and incident.escalation.is_exhausted
+        incident = escalation.advance(draft, incident, policy, reason)
+        if incident.escalation is not None and incident.escalation.is_exhausted and not was_exhausted:
+            lifecycle.comment_ticket(draft, incident, policy)
     elif kind is DeadlineKind.RESOLVE and incident.clearing_since is not None:
         lifecycle.resolve(draft, incident, policy)
     elif kind is DeadlineKind.CLOSE and incident.state is IncidentState.RESOLVED:

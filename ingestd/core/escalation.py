@@ -12,7 +12,7 @@ from ingestd.core.draft import Draft
 from ingestd.core.effects import DeadlineKind, DropReason, PageReason
 from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
-from ingestd.core.policy import Policy
+from ingestd.core.policy import EscalationPolicy, Policy
 
 
 def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
@@ -20,13 +20,21 @@ def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, re
 
     Whoever was told before stays listed and hears of the end, except after a resolve: then they have heard of it.
     """
-    plan = policy.escalations.get(policy_name)
+    plan = policy.escalations.get(policy_name) or _copy_of(incident, policy_name)
     if plan is None or not plan.steps:
         draft.note(incident, "escalation", f"nobody is paged: there is no policy “{policy_name}”", reason="no_policy")
         return incident
     paged = incident.escalation.paged if incident.escalation and reason is not PageReason.REOPENED else ()
     escalation = Escalation(plan.name, policy.ruleset.version, plan.steps, plan.loop_count, paged=paged)
     return _page_step(draft, replace(incident, escalation=escalation), policy, reason)
+
+
+def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
+    """The policy as the incident remembers it: one that a reload took away must not silence what comes back."""
+    kept = incident.escalation
+    if kept is None or kept.policy_name != policy_name:
+        return None
+    return EscalationPolicy(policy_name, kept.steps, kept.loop_count)
 
 
 def stop(draft: Draft, incident: Incident, reason: DropReason) -> Incident:

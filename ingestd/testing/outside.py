@@ -197,6 +197,8 @@ class OutsidePager:
         """Whether every request is turned away."""
         self.is_barred = False
         """Whether the account is refused."""
+        self.can_find = True
+        """Whether an earlier attempt can be looked up."""
         self.faults: list[Fault] = []
         self.sent: list[SentPage] = []
         self._now = now
@@ -232,7 +234,7 @@ class OutsidePager:
         """See ``Pager``."""
         self._on_call(f"before {self.name} find")
         for number, sent in enumerate(self.sent, start=1):
-            if sent.key == key:
+            if self.can_find and sent.key == key:
                 return PageReceipt(f"R-{number}", "found")
         return None
 

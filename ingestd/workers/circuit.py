@@ -9,6 +9,7 @@ FAILURES_TO_OPEN = 5
 REST_SECONDS_FIRST = 5.0
 REST_SECONDS_MAX = 60.0
 PROBE_SECONDS = 30.0
+CHECK_SECONDS = 60.0
 
 
 class Circuit:
@@ -19,6 +20,7 @@ class Circuit:
         self._rest = 0.0
         self._open_until = 0.0
         self._probe_at = 0.0
+        self._check_at = 0.0
 
     def rest_seconds(self, now: float) -> float:
         """How long nothing should be asked of the service; 0 if it may be asked."""
@@ -42,3 +44,14 @@ class Circuit:
             return False
         self._probe_at = now + PROBE_SECONDS
         return True
+
+    def may_check(self, now: float) -> bool:
+        """Whether the account may be asked about; at most once in a while, since some services lock who knocks too often."""
+        if now < self._check_at:
+            return False
+        self._check_at = now + CHECK_SECONDS
+        return True
+
+    def check_soon(self) -> None:
+        """The settings are new: the account may be asked about at once."""
+        self._check_at = 0.0

@@ -76,6 +76,8 @@ class Dispatcher:
         self._crew = Crew(CONCURRENT_COUNT, on_free=lambda: wake.after({connector.name}, has_deadlines=False))
         self._circuit = Circuit()
         self._is_stopped = False
+        self._has_complained: bool | None = None
+        """Whether our own alert of this connector fires; None until it has been read what an earlier life left."""
         metrics.connector_stopped.labels(self.name).set(0)
 
     @property
@@ -85,9 +87,14 @@ class Dispatcher:
 
     async def run_once(self) -> bool:
         """Claim what is due as far as there is room, and start on it; true if anything was claimed."""
-        if self._is_stopped and isinstance(self.connector, TicketSystem) and not await self._try_again():
-            return False
+        if self._has_complained is None:
+            await self._remember_complaint()
         if self._crew.free_count == 0:
+            return False
+        if self._is_stopped and self._circuit.may_check(self._now()):
+            # Beside the pages, which go on failing over meanwhile.
+            self._crew.start(self._check())
+        if self._is_stopped and isinstance(self.connector, TicketSystem):
             return False
         tokens = [self._ids.token() for _ in range(self._crew.free_count)]
         taken = await self._database.run(
@@ -106,8 +113,9 @@ class Dispatcher:
             return CHECK_STOPPED_SECONDS
         if self._crew.free_count == 0:
             return LEASE_SECONDS
+        longest = CHECK_STOPPED_SECONDS if self._is_stopped else 3600.0
         due_at = await self._database.read(outbox.next_due_at, self.name)
-        return 3600.0 if due_at is None else max(0.05, (due_at - self._clock.now()).total_seconds())
+        return longest if due_at is None else min(longest, max(0.05, (due_at - self._clock.now()).total_seconds()))
 
     async def drain(self) -> None:
         """Wait for what is under way."""
@@ -120,6 +128,7 @@ class Dispatcher:
     def use(self, connector: TicketSystem | Pager) -> None:
         """After a reload: this is the connector, with the settings of now. What is under way ends with the one it began with."""
         self.connector = connector
+        self._circuit.check_soon()
 
     async def _perform(self, job: Job) -> None:
         attempt = await self._attempt(job)
@@ -216,15 +225,15 @@ class Dispatcher:
         if outcome.kind is OutcomeKind.DONE:
             latency = (self._clock.now() - job.delivery.created_at).total_seconds()
             self._metrics.delivery_seconds.labels(self.name, job.delivery.kind.value).observe(max(0.0, latency))
-            if self._is_stopped:
-                self._resume()
-                await self._report_accepted()
+            self._resume()
+            await self._withdraw_complaint()
         elif outcome.kind is OutcomeKind.CREDENTIALS_REJECTED and not self._is_stopped:
             await self._stop(outcome.detail)
 
     async def _stop(self, detail: str) -> None:
         """Be loud: log, metric, and an alert of our own through the rules. The deliveries wait."""
         self._is_stopped = True
+        self._has_complained = True
         self._metrics.connector_stopped.labels(self.name).set(1)
         log.error(log_events.CONNECTOR_STOPPED, connector=self.name, detail=detail)
         decision = await self._database.run(
@@ -238,22 +247,36 @@ class Dispatcher:
             self._metrics.connector_stopped.labels(self.name).set(0)
             log.info(log_events.CONNECTOR_RESUMED, connector=self.name)
 
-    async def _report_accepted(self) -> None:
+    async def _remember_complaint(self) -> None:
+        """An earlier life may have stopped this connector: mended credentials and a restart must end its alert."""
+        self._has_complained = await self._database.read(self_report.is_connector_refused, self.name)
+        if self._has_complained:
+            self._is_stopped = True
+            self._metrics.connector_stopped.labels(self.name).set(1)
+
+    async def _withdraw_complaint(self) -> None:
+        if not self._has_complained:
+            return
+        self._has_complained = False
         decision = await self._database.run(
             self_report.connector_accepted, self.name, self._current.policy, self._clock.now()
         )
         self._wake.after_decision(decision)
 
-    async def _try_again(self) -> bool:
-        """Ask the service whether the credentials are good by now."""
+    async def _check(self) -> None:
+        """Ask the service whether the credentials are good by now; if so, go on.
+
+        An account may be known and still not be allowed what we ask of it. So while anything waits the alert ends only with
+        the first success: else it would come and go, and page each time.
+        """
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS_MAX):
                 await self.connector.check()
         except (DeliveryError, TimeoutError):
-            return False
+            return
         self._resume()
-        await self._report_accepted()
-        return True
+        if await self._database.read(outbox.next_due_at, self.name) is None:
+            await self._withdraw_complaint()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

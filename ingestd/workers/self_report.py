@@ -15,7 +15,7 @@ from ingestd.core.effects import Decision
 from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.policy import Policy
-from ingestd.store import apply, snapshot
+from ingestd.store import apply, dialect, snapshot
 from ingestd.store.inbox import Envelope
 from ingestd.store.snapshot import state_of
 
@@ -59,6 +59,11 @@ def connector_refused(connection: Connection, connector: str, detail: str, polic
     return _decide(connection, alert, policy, now)
 
 
+def is_connector_refused(connection: Connection, connector: str) -> bool:
+    """Whether our own alert of a connector fires."""
+    return state_of(connection, _connector_key(connector)) not in {None, AlertState.CLEARED}
+
+
 def connector_accepted(connection: Connection, connector: str, policy: Policy, now: datetime) -> Decision:
     """A connector works again."""
     return _end(connection, _connector_key(connector), policy, now)
@@ -80,6 +85,7 @@ def _end(connection: Connection, key: AlertKey, policy: Policy, now: datetime) -
 
 
 def _decide(connection: Connection, alert: Alert, policy: Policy, now: datetime) -> Decision:
+    dialect.serialise_decisions(connection)
     sightings, known = snapshot.load(connection, [alert], policy, now)
     decision = decide_alerts(sightings, known, policy, now)
     apply.write(connection, decision, now)
