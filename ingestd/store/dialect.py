@@ -136,7 +136,9 @@ def insert_new(connection: Connection, table: Table, key: str, rows: Sequence[di
     if not rows:
         return 0
     module = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return connection.execute(module.insert(table).on_conflict_do_nothing(index_elements=[key]), list(rows)).rowcount
+    statement = module.insert(table).on_conflict_do_nothing(index_elements=[key])
+    # Without being asked to keep it, SQLAlchemy forgets on PostgreSQL how many rows a single insert made.
+    return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
 
 
 def serialise_decisions(connection: Connection) -> None:
