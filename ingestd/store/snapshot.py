@@ -13,7 +13,7 @@ from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
 from ingestd.core.decide import Sighting, needs_classification
 from ingestd.core.draft import Snapshot
-from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
+from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.store import dialect
@@ -93,6 +93,6 @@ def _members(
     return found
 
 
-def state_of(connection: Connection, key: AlertKey) -> AlertState | None:
-    """Where an alert stands; None if it was never seen."""
-    return connection.execute(select(alerts.c.state).where(alerts.c.key == key)).scalar()
+def known_of(connection: Connection, key: AlertKey) -> KnownAlert | None:
+    """An alert as it was last seen; None if it never was."""
+    return _known(connection, [key]).get(key)

@@ -103,9 +103,12 @@ class Dispatcher:
         for delivery, reason in taken.dropped:
             self._metrics.dropped.labels(self.name, delivery.kind.value, reason.value).inc()
             log.info(log_events.DELIVERY_DROPPED, delivery=delivery.key, reason=reason.value)
+        for delivery, error in taken.broken:
+            self._metrics.worker_failures.labels(f"dispatcher:{self.name}").inc()
+            log.error(log_events.DELIVERY_BROKEN, delivery=delivery.key, exc_info=error)
         for job in taken.jobs:
             self._crew.start(self._perform(job))
-        return bool(taken.jobs or taken.dropped)
+        return bool(taken.jobs or taken.dropped or taken.broken)
 
     async def idle_seconds(self) -> float:
         """Until something is due; a bell rings when a place in the crew is free."""

@@ -27,6 +27,9 @@ from ingestd.workers.worker import IDLE_SECONDS_MAX, Worker
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+CATCH_UP_SECONDS_MAX = 5.0
+
+
 class Engine:
     """Processor, timekeeper, janitor and one dispatcher per connector. ``start`` after the database is migrated."""
 
@@ -46,7 +49,7 @@ class Engine:
         self.wake = Wake()
         self._database = database
         self._clock = clock
-        processor = Processor(database, current, clock, metrics, self.wake)
+        self._processor = processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
         self.dispatchers: dict[str, Dispatcher] = {}
@@ -98,8 +101,21 @@ class Engine:
             freed = await self._database.run(_release, self._clock.now())
             if freed:
                 log.info(log_events.LEASES_RELEASED, count=freed)
+        await self._catch_up()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(worker.run(), name=worker.name) for worker in self.workers]
+
+    async def _catch_up(self) -> None:
+        """What was accepted before is decided first, for a while: nobody is paged by an old deadline for what is over by then."""
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS_MAX):
+                while await self._processor.run_once():
+                    pass
+        except TimeoutError:
+            log.warning(log_events.CATCH_UP_UNFINISHED, seconds=CATCH_UP_SECONDS_MAX)
+        except Exception:
+            # Its worker meets the same, and goes on trying.
+            log.exception(log_events.WORKER_FAILED, worker="processor")
 
     async def stop(self, *, seconds_max: float) -> None:
         """Claim nothing more and wait for what is under way, for a while; the rest is looked up by the next life."""

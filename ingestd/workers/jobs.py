@@ -49,6 +49,8 @@ class Take:
 
     jobs: tuple[Job, ...]
     dropped: tuple[tuple[Delivery, DropReason], ...]
+    broken: tuple[tuple[Delivery, Exception], ...] = ()
+    """What could not be put together because of a fault of ours; parked, so that it cannot stop what waits behind it."""
 
 
 def take(
@@ -63,9 +65,21 @@ def take(
     dialect.serialise_decisions(connection)
     jobs: list[Job] = []
     dropped: list[tuple[Delivery, DropReason]] = []
+    broken: list[tuple[Delivery, Exception]] = []
     claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=len(tokens))
     for delivery, token in zip(claimed, tokens, strict=False):
-        made = _make(connection, delivery, standing, now, token)
+        try:
+            made = _make(connection, delivery, standing, now, token)
+        except Exception as error:
+            if dialect.is_trouble(error):
+                raise
+            detail = f"a fault of ingestd: {type(error).__name__}"
+            outbox.save(
+                connection,
+                replace(delivery, state=DeliveryState.PARKED, detail=detail, settled_at=now, lease_until=None),
+            )
+            broken.append((delivery, error))
+            continue
         if isinstance(made, Job):
             jobs.append(made)
             continue
@@ -78,7 +92,7 @@ def take(
         )
         _note_drop(connection, delivery, made, now)
         dropped.append((delivery, made))
-    return Take(tuple(jobs), tuple(dropped))
+    return Take(tuple(jobs), tuple(dropped), tuple(broken))
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,13 @@ def _quarantine(
 ) -> None:
     inbox.quarantine(connection, envelope.id, reason=bad.reason, detail=bad.detail, now=now)
     report.envelopes.append((envelope, "quarantined", bad.reason))
-    report.note(self_report.unreadable(connection, envelope, bad, standing.policy, now))
+    try:
+        report.note(self_report.unreadable(connection, envelope, bad, standing.policy, now))
+    except Exception as error:
+        if dialect.is_trouble(error):
+            raise
+        # What breaks every decision would otherwise keep this envelope at the head of the line.
+        log.exception(log_events.WORKER_FAILED, worker="processor", envelope=envelope.id)
 
 
 class Processor:
@@ -196,34 +202,33 @@ class Processor:
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
-        self._suspect: EnvelopeId | None = None
-        self._poison: set[EnvelopeId] = set()
+        self._alone_count = 0
+        """How many envelopes are still decided one by one, since one of them breaks the decision."""
+        self._poison: frozenset[EnvelopeId] = frozenset()
 
     async def run_once(self) -> bool:
-        """Decide one batch; true if there may be more."""
-        limit = 1 if self._suspect is not None else BATCH_ENVELOPES
+        """Decide one batch; true if there may be more. An envelope that breaks the decision even alone is put aside."""
+        limit = 1 if self._alone_count else BATCH_ENVELOPES
         try:
             report = await self._process(limit)
         except Exception as error:
-            if not dialect.is_trouble(error):
-                await self._find_culprit()
-            raise
-        self._suspect = None
+            if dialect.is_trouble(error) or self._poison:
+                raise
+            if self._alone_count:
+                first = await self._database.read(inbox.oldest_waiting, 1)
+                self._poison = frozenset(envelope.id for envelope in first)
+            self._alone_count = BATCH_ENVELOPES
+            self._metrics.worker_failures.labels("processor").inc()
+            log.exception(log_events.WORKER_FAILED, worker="processor")
+            return True
+        self._alone_count = max(0, self._alone_count - 1)
+        self._poison = frozenset()
         self._tell(report)
         return report.has_more or limit == 1
 
     async def _process(self, limit: int) -> BatchReport:
         now = self._clock.now()
-        return await self._database.run(process_batch, self._current.standing, now, limit, frozenset(self._poison))
-
-    async def _find_culprit(self) -> None:
-        """Something in the batch breaks the decision: go one by one, and put aside what fails alone twice."""
-        oldest = await self._database.read(inbox.oldest_waiting, 1)
-        if not oldest:
-            return
-        if self._suspect == oldest[0].id:
-            self._poison.add(oldest[0].id)
-        self._suspect = oldest[0].id
+        return await self._database.run(process_batch, self._current.standing, now, limit, self._poison)
 
     def _tell(self, report: BatchReport) -> None:
         metrics = self._metrics

@@ -5,7 +5,7 @@ Source ``ingestd``; an admin can match it as ``alert.source = ingestd``. The ale
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -17,9 +17,12 @@ from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.policy import Policy
 from ingestd.store import apply, dialect, snapshot
 from ingestd.store.inbox import Envelope
-from ingestd.store.snapshot import state_of
+from ingestd.store.snapshot import known_of
 
 SOURCE = "ingestd"
+
+QUIET = timedelta(minutes=15)
+"""How long a source must have sent nothing unreadable before its alert ends: a good body says nothing of what was in the bad one."""
 
 
 def unreadable(connection: Connection, envelope: Envelope, bad: Unreadable, policy: Policy, now: datetime) -> Decision:
@@ -39,7 +42,10 @@ def unreadable(connection: Connection, envelope: Envelope, bad: Unreadable, poli
 
 
 def readable(connection: Connection, source: str, policy: Policy, now: datetime) -> Decision:
-    """A source can be read (again): nothing happens unless its quarantine alert fires."""
+    """A source can be read (again): nothing happens unless its quarantine alert fires and has not been repeated for a while."""
+    known = known_of(connection, _quarantine_key(source))
+    if known is None or now - known.last_seen_at < QUIET:
+        return Decision()
     return _end(connection, _quarantine_key(source), policy, now)
 
 
@@ -61,7 +67,7 @@ def connector_refused(connection: Connection, connector: str, detail: str, polic
 
 def is_connector_refused(connection: Connection, connector: str) -> bool:
     """Whether our own alert of a connector fires."""
-    return state_of(connection, _connector_key(connector)) not in {None, AlertState.CLEARED}
+    return _is_firing(connection, _connector_key(connector))
 
 
 def connector_accepted(connection: Connection, connector: str, policy: Policy, now: datetime) -> Decision:
@@ -77,8 +83,13 @@ def _connector_key(connector: str) -> AlertKey:
     return AlertKey(f"{SOURCE}/connector:{connector}")
 
 
+def _is_firing(connection: Connection, key: AlertKey) -> bool:
+    known = known_of(connection, key)
+    return known is not None and known.state is not AlertState.CLEARED
+
+
 def _end(connection: Connection, key: AlertKey, policy: Policy, now: datetime) -> Decision:
-    if state_of(connection, key) in {None, AlertState.CLEARED}:
+    if not _is_firing(connection, key):
         return Decision()
     over = Alert(source=SOURCE, key=key, status=AlertStatus.RESOLVED, labels={"alertname": "resolved"})
     return _decide(connection, over, policy, now)

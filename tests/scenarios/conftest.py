@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from ingestd.core.invariants import broken
 from ingestd.store import audit, inbox
@@ -16,6 +18,13 @@ from ingestd.testing.world import World
 def _every_promise_holds(connection: Connection) -> None:
     found = broken(audit.facts(connection))
     assert not found, found
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What the daemon logged. Printing it would take longer than the scenarios."""
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture
