@@ -13,7 +13,7 @@ from aiohttp import web
 from ingestd import __version__, wiring
 from ingestd.ambient import Chance, Clock, IdSource, SystemChance, SystemClock, SystemIds
 from ingestd.config.load import Loaded, load
-from ingestd.config.problems import ConfigProblems, render
+from ingestd.config.problems import ConfigProblems, ProblemLevel, render
 from ingestd.core.names import Channel, PersonName
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
@@ -202,12 +202,7 @@ class Daemon:
             if self._tls is not None:
                 self._tls.reload()
         except (ConfigProblems, OSError) as error:
-            problems = (
-                [render(problem) for problem in error.problems] if isinstance(error, ConfigProblems) else [str(error)]
-            )
-            log.warning(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
-            self._note_reload(is_ok=False)
-            return problems
+            return self._refuse_reload(_reasons(error))
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
@@ -231,3 +226,10 @@ class Daemon:
         self.metrics.reload_ok.set(1 if is_ok else 0)
         if is_ok:
             self.metrics.reload_at.set(self.ambient.clock.now().timestamp())
+
+
+def _reasons(error: ConfigProblems | OSError) -> list[str]:
+    """Why a configuration cannot be taken over. Its warnings are no reason: ``ingestd check`` shows them."""
+    if isinstance(error, OSError):
+        return [str(error)]
+    return [render(problem) for problem in error.problems if problem.level is ProblemLevel.ERROR]

@@ -47,6 +47,10 @@ class Floor:
         self._connections_count -= 1
         self._quiet.pop(connection, None)
 
+    def is_quiet(self, connection: Connection) -> bool:
+        """Whether it waits for its peer."""
+        return connection in self._quiet
+
     def mark_busy(self, connection: Connection) -> None:
         """The daemon works for it."""
         self._quiet.pop(connection, None)
@@ -112,6 +116,15 @@ class Connection(RequestHandler):
         if not self.is_served() and self.transport is not None:
             self._floor.mark_quiet(self)
         return result
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        """From aiohttp: the daemon stops. What has come whole is answered; whoever is still sending is let go and sends it again.
+
+        aiohttp reads no more by now, but would wait for the rest of a body until the time is over.
+        """
+        if self._floor.is_quiet(self):
+            self.force_close()
+        await super().shutdown(timeout)
 
     def handle_error(
         self,
