@@ -60,6 +60,8 @@ class FakeServer:
     def __init__(self, fake: Fake, *, travel_seconds: float = 0.0) -> None:
         self.fake = fake
         self.travel_seconds = travel_seconds
+        self.under_way = 0
+        """How many requests have come and are not answered."""
         self._thread = LoopThread(type(fake).__name__)
         self.port = self._thread.run(self._start())
 
@@ -88,6 +90,13 @@ class FakeServer:
         return int(self._runner.addresses[0][1])
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.under_way += 1
+        try:
+            return await self._relay(request)
+        finally:
+            self.under_way -= 1
+
+    async def _relay(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         asked = HttpRequest(request.method, f"http://{request.host}{request.raw_path}", dict(request.headers), body)
         try:
