@@ -86,7 +86,6 @@ DROP_REASONS: Final[Mapping[str, str]] = {
     "closed": "it was closed",
     "superseded": "something newer says it",
     "person_unknown": "the person is not in the configuration any more",
-    "too_old": "too old to be of use",
     "refired": "it had fired again",
     "nothing_to_tell": "there was nothing left to tell",
     "no_ticket": "there is no ticket to write to",

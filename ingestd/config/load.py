@@ -158,4 +158,5 @@ def _known(document: Document, config: Config | None) -> Known:
 
 def _route(team: TeamSection) -> TeamRoute:
     ticket = TicketPlan(team.ticket.to, team.ticket.options) if team.ticket else None
-    return TeamRoute(team.policy, ticket)
+    said = team.model_fields_set
+    return TeamRoute(team.policy, ticket, has_policy="policy" in said, has_ticket="ticket" in said)

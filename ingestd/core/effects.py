@@ -71,7 +71,6 @@ class DropReason(StrEnum):
     CLOSED = "closed"
     SUPERSEDED = "superseded"
     PERSON_UNKNOWN = "person_unknown"
-    TOO_OLD = "too_old"
     REFIRED = "refired"
     NOTHING_TO_TELL = "nothing_to_tell"
     NO_TICKET = "no_ticket"

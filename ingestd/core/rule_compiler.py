@@ -31,6 +31,10 @@ class TeamRoute:
 
     policy: str | None = None
     ticket: TicketPlan | None = None
+    has_policy: bool = False
+    """Whether the team says anything of a policy: ``policy: none`` is not the same as leaving it out."""
+    has_ticket: bool = False
+    """The same of its tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,10 @@ class Known:
         """The team's route, with what the default team has where it says nothing."""
         default = self.teams.get(DEFAULT_TEAM, TeamRoute())
         own = self.teams.get(team, default)
-        return TeamRoute(own.policy or default.policy, own.ticket or default.ticket)
+        return TeamRoute(
+            own.policy if own.has_policy else own.policy or default.policy,
+            own.ticket if own.has_ticket else own.ticket or default.ticket,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,12 @@ def test_a_team_without_a_route_has_the_default_teams():
     assert (rule.policy, rule.ticket) == ("p", TicketPlan("t"))
 
 
+def test_a_team_that_says_none_has_none():
+    silent = Known({**KNOWN.teams, "web": TeamRoute(has_policy=True, has_ticket=True)}, KNOWN.policies, KNOWN.connectors)
+    ruleset, _ = compiled(RuleDraft("r", match=(), team="web"), known=silent)
+    assert (ruleset.rules[0].policy, ruleset.rules[0].ticket) == (None, None)
+
+
 def test_no_correlation_is_not_the_default_correlation():
     rule = compiled(RuleDraft("r", match=(), correlate_by=()))[0].rules[0]
     assert rule.correlate_by == ()

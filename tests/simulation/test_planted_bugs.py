@@ -127,7 +127,7 @@ def test_a_planted_bug_is_found(
     plant(monkeypatch)
     for seed in range(SEEDS_MAX):
         try:
-            Simulation(seed, tmp_path / f"{seed}.db").run()
+            Simulation(seed, tmp_path / f"{seed}.db", is_harsh=True).run()
         except BrokenPromise:
             return
     pytest.fail(f"{plant.__name__} was not noticed in {SEEDS_MAX} seeds")

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from connectors import freshdesk, jira
 from connectors.freshdesk.fake import Fault as DeskFault
 from connectors.freshdesk.fake import FreshdeskFake, RateLimits
@@ -105,4 +107,15 @@ def freshdesk_account() -> RealTickets:
     )
 
 
-SERVICES = {"model": None, "jira-cloud": jira_cloud, "jira-datacenter": jira_datacenter, "freshdesk": freshdesk_account}
+SERVICES = {
+    "model": lambda: None,
+    "jira-cloud": jira_cloud,
+    "jira-datacenter": jira_datacenter,
+    "freshdesk": freshdesk_account,
+}
+
+
+@pytest.fixture
+def make_books() -> Callable[[str], RealTickets | None]:
+    """Makes the books of the service of this name; None stands for the model at the height of the port."""
+    return lambda service: SERVICES[service]()
