@@ -30,6 +30,10 @@ from ingestd.telemetry.metrics import Metrics
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+_QUIET_TURNS = 3
+"""A request takes about as many turns of the loop from the socket to the gate."""
+
+
 class QueueFull(StoreBusy):
     """As much waits to be stored as may wait; nothing was taken."""
 
@@ -121,6 +125,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                await self._gather()
                 batch = self._take()
                 patience = loop.call_later(self._limits.commit_seconds_max, self._give_up, batch)
                 try:
@@ -131,6 +136,14 @@ class Gate:
                     self._is_stalled = False
         finally:
             self._committing = None
+
+    async def _gather(self) -> None:
+        """Let those in who are already at the door: what the loop has read is committed together, once a few turns bring nobody."""
+        quiet_count = 0
+        while quiet_count < _QUIET_TURNS and len(self._waiting) < self._limits.batch_count_max:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            quiet_count = quiet_count + 1 if len(self._waiting) == before else 0
 
     async def _commit(self, batch: list[_Arrival]) -> None:
         try:

@@ -7,8 +7,8 @@ counted by its reason. Any content type is taken: what a body is shows in its by
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from ingestd.ambient import Clock
 from ingestd.core.names import EnvelopeId
 from ingestd.errors import StoreBusy
 from ingestd.intake import body as bodies
+from ingestd.intake.answer import stored
 from ingestd.intake.authenticate import checker_for, is_within
 from ingestd.intake.gate import Gate, QueueFull, Replayed
 from ingestd.intake.quiet import Quiet
@@ -28,7 +29,8 @@ from ingestd.telemetry.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-PATH: Final = "/api/v1/webhooks/{source}"
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PREFIX: Final = "/api/v1/webhooks/"
 RETRY_AFTER_SECONDS: Final = 5
 _JSON_HEADERS: Final = {hdrs.CONTENT_TYPE: "application/json"}
 _METHODS: Final = {hdrs.METH_POST, hdrs.METH_PUT}
@@ -65,13 +67,32 @@ class Webhooks:
 
     def routes(self) -> list[web.RouteDef]:
         """What the application's router needs: one path, every method, so that a GET is told what is wrong."""
-        return [web.route(hdrs.METH_ANY, PATH, self.handle)]
+        return [web.route(hdrs.METH_ANY, PREFIX + "{source}", self.handle)]
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request. Raises only when it is cancelled; an error that nobody foresaw is a 503, like any other trouble of ours."""
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request that the router has found."""
         door = self._doors.get(request.match_info["source"])
         if door is None:
             return self._refuse(request, None, Refused(Refusal.UNKNOWN_SOURCE))
+        return await self._answer(request, door)
+
+    def before(self, handler: Handler) -> Handler:
+        """The same answers, but what is plainly for one of the doors does not take the way through the application behind it.
+
+        Router, match and middlewares cost a fifth of the time of a bare request, measured. Whatever is not plain goes to ``handler``.
+        """
+
+        def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+            path = request.raw_path
+            door = self._doors.get(path[len(PREFIX) :]) if path.startswith(PREFIX) else None
+            if door is None or hdrs.EXPECT in request.headers:  # the application sends "100 Continue"
+                return handler(request)
+            return self._answer(request, door)
+
+        return handle
+
+    async def _answer(self, request: web.Request, door: _Door) -> web.StreamResponse:
+        """Raises only when it is cancelled; an error that nobody foresaw is a 503, like any other trouble of ours."""
         try:
             envelope_id = await self._store(request, door)
         except Refused as refused:
@@ -80,7 +101,7 @@ class Webhooks:
             log.exception(log_events.ENVELOPE_NOT_STORED, source=door.settings.name)
             return self._refuse(request, door, Refused(Refusal.INTERNAL))
         door.stored.inc()
-        return web.Response(status=202, body=b'{"envelope":"%b"}' % envelope_id.encode(), headers=_JSON_HEADERS)
+        return stored(request, envelope_id)
 
     async def _store(self, request: web.Request, door: _Door) -> EnvelopeId:
         settings, checker, headers = door.settings, door.checker, request.headers

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
 from ingestd.intake.connection import Connection, Floor
+from ingestd.intake.http import Webhooks
 from ingestd.intake.refusal import NO_SOURCE, Refusal
 from ingestd.intake.settings import ServerLimits
 from ingestd.telemetry.metrics import Metrics
@@ -39,10 +40,13 @@ def _context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
 
 
 def make_runner(
-    app: web.Application, limits: ServerLimits, metrics: Metrics, *, drain_seconds: float = 10.0
+    app: web.Application, webhooks: Webhooks, limits: ServerLimits, metrics: Metrics, *, drain_seconds: float = 10.0
 ) -> web.AppRunner:
-    """The runner of an application whose connections keep to the limits. ``cleanup`` waits ``drain_seconds`` for answers under way."""
-    return _Runner(app, limits, metrics, drain_seconds=drain_seconds)
+    """The runner of an application, with the webhooks before it, whose connections keep to the limits.
+
+    ``cleanup`` waits ``drain_seconds`` for answers under way.
+    """
+    return _Runner(app, webhooks, limits, metrics, drain_seconds=drain_seconds)
 
 
 async def listen(runner: web.AppRunner, host: str, port: int, tls: Tls | None = None) -> int:
@@ -56,8 +60,9 @@ async def listen(runner: web.AppRunner, host: str, port: int, tls: Tls | None = 
 class _Server(web.Server):
     """aiohttp's factory of connections, making ours."""
 
-    def __init__(self, inner: web.Server, floor: Floor, options: dict[str, Any]) -> None:
-        super().__init__(inner.request_handler, request_factory=inner.request_factory)
+    def __init__(self, inner: web.Server, webhooks: Webhooks, floor: Floor, options: dict[str, Any]) -> None:
+        handler = cast("Any", webhooks.before(cast("Any", inner.request_handler)))
+        super().__init__(handler, request_factory=inner.request_factory)
         self._floor = floor
         self._options = options
 
@@ -66,8 +71,17 @@ class _Server(web.Server):
 
 
 class _Runner(web.AppRunner):
-    def __init__(self, app: web.Application, limits: ServerLimits, metrics: Metrics, *, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        webhooks: Webhooks,
+        limits: ServerLimits,
+        metrics: Metrics,
+        *,
+        drain_seconds: float,
+    ) -> None:
         super().__init__(app, shutdown_timeout=drain_seconds)
+        self._webhooks = webhooks
         self.limits = limits
         self._metrics = metrics
 
@@ -82,7 +96,7 @@ class _Runner(web.AppRunner):
             "access_log": None,
             "auto_decompress": False,  # 200 kB of zeros, compressed, stop the loop for a second
         }
-        return _Server(await super()._make_server(), Floor(limits, self._count), options)
+        return _Server(await super()._make_server(), self._webhooks, Floor(limits, self._count), options)
 
     def _count(self, reason: Refusal) -> None:
         self._metrics.refused.labels(NO_SOURCE, reason.value).inc()
