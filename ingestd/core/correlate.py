@@ -41,22 +41,19 @@ def place(
         if incident.state.is_open and incident.dedup_key == dedup_key:
             return Place(incident, JoinReason.SAME_DEDUP_KEY)
     for incident in ordered:
-        if _correlates(incident, label, now):
+        if incident.state.is_open and _shares_key_in_time(incident, label, now):
             return Place(incident, JoinReason.SAME_CORRELATION_KEY)
     if own is not None and own.is_reopenable:
         return Place(own, JoinReason.REOPENED)
     for incident in ordered:
-        if incident.is_reopenable and (incident.dedup_key == dedup_key or _shares_key(incident, label)):
+        if incident.is_reopenable and (incident.dedup_key == dedup_key or _shares_key_in_time(incident, label, now)):
             return Place(incident, JoinReason.REOPENED)
     return Place(None, JoinReason.OPENED)
 
 
-def _shares_key(incident: Incident, label: Classification) -> bool:
-    return bool(label.correlate_key) and incident.correlate_key == label.correlate_key
-
-
-def _correlates(incident: Incident, label: Classification, now: datetime) -> bool:
-    if not incident.state.is_open or not _shares_key(incident, label):
+def _shares_key_in_time(incident: Incident, label: Classification, now: datetime) -> bool:
+    """Whether the rules group the two: the time counts from the last alert, for a resolved incident from its end."""
+    if not label.correlate_key or incident.correlate_key != label.correlate_key:
         return False
     within = timedelta(seconds=min(incident.correlate_within_seconds, label.correlate_within_seconds))
-    return now - incident.last_alert_at <= within
+    return now - max(incident.last_alert_at, incident.resolved_at or incident.last_alert_at) <= within

@@ -1,0 +1,217 @@
+"""Who is told next: steps, loops, channels, gaps; as values, without time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ingestd.core import escalation as escalating
+from ingestd.core.draft import Draft, Snapshot
+from ingestd.core.effects import DeadlineKind, Decision, PageReason
+from ingestd.core.incident import Escalation, Incident
+from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
+from ingestd.core.policy import EscalationPolicy, Person, Step
+from ingestd.testing.builders import INC, NOW, escalation, incident
+from ingestd.testing.world import policy
+
+POLICY = policy()
+ADA, BO, CY = (PersonName(name) for name in ("ada", "bo", "cy"))
+
+
+def step(draft: Draft, done: Decision | None = None) -> list[tuple[str, str, int]]:
+    found = done or draft.finish()
+    return [(effect.person, effect.channel.value, effect.level) for effect in found.effects]
+
+
+def start(
+    before: Incident | None = None, name: str = "default", reason: PageReason = PageReason.OPENED, rules=POLICY
+) -> tuple[Decision, Incident]:
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.start(draft, before or incident(escalation=None), name, rules, reason)
+    return draft.finish(), after
+
+
+def advance(**changes) -> tuple[Decision, Incident]:
+    draft = Draft(Snapshot(), NOW)
+    state = changes.pop("state", IncidentState.TRIGGERED)
+    clearing = changes.pop("clearing_since", None)
+    before = incident(state, clearing_since=clearing, escalation=escalation(**changes))
+    after = escalating.advance(draft, before, POLICY, PageReason.NOBODY_ANSWERED)
+    return draft.finish(), after
+
+
+def escalates_in(decision: Decision) -> float | None:
+    return next((float((d.due_at - NOW).total_seconds()) for d in decision.deadlines), None)
+
+
+def test_it_begins_with_the_first_step_and_a_copy_of_the_policy():
+    decision, after = start()
+    assert step(Draft(Snapshot(), NOW), decision) == [("ada", "sms", 1)]
+    assert escalates_in(decision) == 300
+    assert after.escalation == Escalation("default", "test", POLICY.escalations["default"].steps, 1)
+
+
+def test_an_unknown_policy_is_said_and_pages_nobody():
+    decision, after = start(name="gone")
+    assert decision.effects == ()
+    assert after.escalation is None
+    assert decision.timeline[0].reason == "no_policy"
+
+
+def test_a_policy_that_a_reload_took_away_is_remembered_by_the_incident():
+    decision, after = start(incident(escalation=escalation(policy_name="gone", step_index=2)), name="gone")
+    assert [effect.person for effect in decision.effects] == ["ada"]
+    assert after.escalation.step_index == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"), [(PageReason.SEVERITY_ROSE, True), (PageReason.NEW_ALERT, True), (PageReason.REOPENED, False)]
+)
+def test_who_was_told_before_stays_listed_unless_they_have_heard_of_the_end(reason, kept):
+    _, after = start(incident(), reason=reason)
+    assert bool(after.escalation.paged) is kept
+
+
+def test_the_steps_come_in_order_then_again_then_it_is_exhausted():
+    decision, after = advance(step_index=0)
+    assert (step(Draft(Snapshot(), NOW), decision), after.escalation.step_index) == ([("bo", "sms", 2)], 1)
+    decision, after = advance(step_index=2, loop_count=2)
+    assert step(Draft(Snapshot(), NOW), decision) == [("ada", "sms", 1)]
+    assert (after.escalation.step_index, after.escalation.loops_done) == (0, 1)
+    decision, after = advance(step_index=2, loop_count=2, loops_done=1)
+    assert decision.effects == ()
+    assert decision.deadlines == ()
+    assert after.escalation.is_exhausted
+    assert decision.timeline[0].reason == "exhausted"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": IncidentState.ACKNOWLEDGED},
+        {"state": IncidentState.RESOLVED},
+        {"state": IncidentState.CLOSED},
+        {"is_exhausted": True},
+    ],
+)
+def test_nobody_is_paged_who_need_not_be(changes):
+    decision, _ = advance(**changes)
+    assert decision == Decision()
+
+
+def test_a_step_that_is_due_while_all_has_cleared_is_held_and_goes_at_the_refire():
+    decision, held = advance(clearing_since=NOW)
+    assert decision.effects == ()
+    assert held.escalation.is_held
+    draft = Draft(Snapshot(), NOW)
+    freed = escalating.resume(draft, replace(held, clearing_since=None))
+    assert not freed.escalation.is_held
+    assert [(d.kind, d.due_at) for d in draft.finish().deadlines] == [(DeadlineKind.ESCALATE, NOW)]
+    draft = Draft(Snapshot(), NOW)
+    assert escalating.resume(draft, incident()) == incident()
+    assert draft.finish() == Decision()
+
+
+def team(*names: PersonName, loop_count: int = 1):
+    """A policy of one step with these people; ``nobody`` has no contact."""
+    plan = EscalationPolicy("default", (Step(names, 300),), loop_count)
+    nobody = Person(PersonName("nobody"), "Nobody", ())
+    return replace(POLICY, escalations={"default": plan}, people={**POLICY.people, nobody.name: nobody})
+
+
+def test_a_step_pages_all_its_people_and_passes_over_who_has_no_contact():
+    decision, after = start(rules=team(ADA, PersonName("nobody"), PersonName("stranger"), BO))
+    assert [effect.person for effect in decision.effects] == ["ada", "bo"]
+    assert after.escalation.unreached == ("nobody", "stranger")
+    assert escalates_in(decision) == 300
+    assert [entry.reason for entry in decision.timeline] == ["no_usable_contact", "no_usable_contact", "opened"]
+
+
+def test_a_step_without_anybody_to_reach_is_over_at_once():
+    decision, after = start(rules=team(PersonName("nobody")))
+    assert decision.effects == ()
+    assert escalates_in(decision) == 0
+    assert after.escalation.is_step_unreachable
+
+
+def fail(before: Incident, name: PersonName, channel: Channel, rules=POLICY) -> tuple[Decision, Incident]:
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.fail_over(draft, before, name, channel, rules, level=1)
+    return draft.finish(), after
+
+
+def test_a_channel_that_fails_is_followed_by_the_persons_next():
+    decision, _ = fail(incident(), ADA, Channel.SMS)
+    assert step(Draft(Snapshot(), NOW), decision) == [("ada", "email", 1)]
+    assert decision.deadlines == ()
+
+
+def test_the_last_channel_that_fails_makes_the_next_level_due_unless_others_of_the_step_are_being_paged():
+    alone = incident()
+    decision, after = fail(alone, ADA, Channel.EMAIL)
+    assert escalates_in(decision) == 0
+    assert after.escalation.unreached == ("ada",)
+    both = incident(escalation=escalation(steps=(Step((ADA, BO), 300),)))
+    decision, after = fail(both, ADA, Channel.EMAIL)
+    assert escalates_in(decision) is None
+    decision, _ = fail(after, BO, Channel.EMAIL)
+    assert escalates_in(decision) == 0
+
+
+def test_a_failure_on_an_earlier_level_or_of_a_person_who_left_hurries_nobody():
+    later = incident(escalation=escalation(step_index=1))
+    assert escalates_in(fail(later, ADA, Channel.EMAIL)[0]) is None
+    assert escalates_in(fail(incident(), PersonName("stranger"), Channel.SMS)[0]) is None
+
+
+def test_an_exhausted_escalation_is_not_revived_by_a_failure():
+    spent = incident(escalation=escalation(step_index=2, is_exhausted=True))
+    assert escalates_in(fail(spent, CY, Channel.EMAIL)[0]) is None
+
+
+@pytest.mark.parametrize("state", [IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED, IncidentState.CLOSED])
+def test_a_failure_after_somebody_answered_pages_nobody(state):
+    assert fail(incident(state), ADA, Channel.SMS)[0] == Decision()
+
+
+def test_each_is_told_the_end_once_on_the_channel_that_reached_them_first():
+    told = ((ADA, Channel.SMS), (BO, Channel.EMAIL), (ADA, Channel.EMAIL))
+    draft = Draft(Snapshot(), NOW)
+    escalating.tell_the_end(draft, incident(escalation=escalation(paged=told)), POLICY)
+    notices = draft.finish().effects
+    assert {effect.kind for effect in notices} == {EffectKind.NOTICE}
+    assert [(effect.person, effect.channel) for effect in notices] == [(ADA, Channel.SMS), (BO, Channel.EMAIL)]
+
+
+def test_what_turns_out_not_to_have_arrived_does_not_count_as_told():
+    told = ((ADA, Channel.SMS), (ADA, Channel.EMAIL))
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.not_told(draft, incident(escalation=escalation(paged=told)), ADA, Channel.SMS)
+    assert after.escalation.paged == ((ADA, Channel.EMAIL),)
+    assert escalating.not_told(draft, after, BO, Channel.SMS) is after
+
+
+def test_somebody_who_is_told_twice_is_listed_once():
+    draft = Draft(Snapshot(), NOW)
+    before = incident(escalation=escalation(paged=()))
+    once = escalating.told(draft, before, ADA, Channel.SMS)
+    assert escalating.told(draft, once, ADA, Channel.SMS) is once
+    assert once.escalation.paged == ((ADA, Channel.SMS),)
+
+
+@pytest.mark.parametrize("reason", list(PageReason))
+def test_every_reason_that_a_person_reads_is_in_words(reason):
+    decision, _ = start(incident(), reason=reason)
+    text = decision.effects[0].reason
+    assert "_" not in text
+    assert bool(text) is (
+        reason not in {PageReason.OPENED, PageReason.CHANNEL_FAILED, PageReason.RESOLVED, PageReason.TEST}
+    )
+
+
+def test_effect_keys_are_derived_and_never_repeat():
+    draft = Draft(Snapshot(), NOW)
+    now = escalating.start(draft, incident(), "default", POLICY, PageReason.REOPENED)
+    escalating.fail_over(draft, now, ADA, Channel.SMS, POLICY, level=1)
+    assert [effect.key for effect in draft.finish().effects] == [f"{INC}/sms/page/2", f"{INC}/mail/page/1"]
