@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -51,6 +52,9 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
     log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
     for problem in loaded.lint:
         log.warning(log_events.CONFIG_LINT, at=f"{problem.file}:{problem.line}:{problem.column}", text=problem.text)
+    # What is loaded by now stays for good. Without walking through it a full collection stops the loop for 12 ms instead of 70.
+    gc.collect()
+    gc.freeze()
     try:
         await daemon.start((at.host, at.port) if at else None)
     except (IngestdError, OSError) as error:
