@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, IncidentId
@@ -71,24 +71,33 @@ def claim(connection: Connection, connector: str, now: datetime, *, lease_second
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = []
-    for row in connection.execute(query).all():
-        before = value_of(Delivery, row)
-        unknown_since = before.unknown_since
-        if before.state is DeliveryState.LEASED and unknown_since is None:
-            unknown_since = now
-        delivery = replace(
-            before,
-            state=DeliveryState.LEASED,
-            fence=before.fence + 1,
-            leased_at=now,
-            lease_until=now + timedelta(seconds=lease_seconds),
-            attempt_count=before.attempt_count + 1,
-            unknown_since=unknown_since,
-        )
-        save(connection, delivery)
-        taken.append(delivery)
+    taken = [_leased(value_of(Delivery, row), now, lease_seconds) for row in connection.execute(query)]
+    if taken:
+        connection.execute(_LEASE, [{f"new_{name}": getattr(one, name) for name in _LEASED_NAMES} for one in taken])
     return taken
+
+
+_LEASED_NAMES = ("key", "state", "fence", "leased_at", "lease_until", "attempt_count", "unknown_since")
+_LEASE = (
+    update(outbox)
+    .where(outbox.c.key == bindparam("new_key"))
+    .values({name: bindparam(f"new_{name}") for name in _LEASED_NAMES[1:]})
+)
+
+
+def _leased(before: Delivery, now: datetime, lease_seconds: float) -> Delivery:
+    unknown_since = before.unknown_since
+    if before.state is DeliveryState.LEASED and unknown_since is None:
+        unknown_since = now
+    return replace(
+        before,
+        state=DeliveryState.LEASED,
+        fence=before.fence + 1,
+        leased_at=now,
+        lease_until=now + timedelta(seconds=lease_seconds),
+        attempt_count=before.attempt_count + 1,
+        unknown_since=unknown_since,
+    )
 
 
 def save(connection: Connection, delivery: Delivery) -> None:
