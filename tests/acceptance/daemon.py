@@ -20,9 +20,15 @@ from tests.acceptance.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = [str(Path(sys.executable).with_name("ingestd")), "serve"]
+_LAUNCHER = str(Path(__file__).with_name("launch_planted.py"))
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 25.0
 CALL_SECONDS_MAX = 10.0
+
+
+def planted(fault: str) -> list[str]:
+    """The command of a daemon with a fault, to show that a test notices it."""
+    return [sys.executable, _LAUNCHER, fault, "serve"]
 
 
 def config_of(folder: Path, **sections: Any) -> dict[str, Any]:

@@ -6,8 +6,10 @@ Called as ``python launch_planted.py FAULT serve --config.file=...``.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
+from ingestd.intake import gate
 from ingestd.store import dialect
 from ingestd.workers import dispatcher, jobs
 
@@ -34,7 +36,24 @@ def never_look_up() -> None:
     dispatcher.jobs.take = hasty
 
 
-FAULTS: dict[str, Callable[[], None]] = {"sync-less": sync_less, "never-look-up": never_look_up}
+def stand_still() -> None:
+    """A fifth of a second of work on the event loop for each envelope, in one go."""
+    receive = gate.Gate.receive
+
+    async def busy(*arguments: object, **named: object) -> object:
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        return await receive(*arguments, **named)
+
+    gate.Gate.receive = busy
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "sync-less": sync_less,
+    "never-look-up": never_look_up,
+    "stand-still": stand_still,
+}
 
 
 def main() -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.acceptance import system_calls
-from tests.acceptance.daemon import SERVE, config_of
+from tests.acceptance.daemon import SERVE, config_of, planted
 from tests.acceptance.waiting import until
 
 ANSWER_COUNT = 240
 SENDER_COUNT = 6
-PLANTED = [sys.executable, str(Path(__file__).with_name("launch_planted.py")), "sync-less", "serve"]
 
 
 async def post_all(url: str, notification) -> list[str]:
@@ -59,7 +56,7 @@ async def test_every_202_leaves_after_its_envelope_was_synced_to_disk(traced):
 
 
 async def test_the_same_look_finds_a_daemon_that_does_not_sync(traced):
-    found = await traced(PLANTED)
+    found = await traced(planted("sync-less"))
     wrong = [order for order in found if not order.is_right]
     assert len(wrong) > ANSWER_COUNT * 0.9
 
