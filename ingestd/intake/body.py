@@ -1,25 +1,17 @@
-"""Reads the body of a webhook within its bounds, and tells what can never be read from what somebody should look at."""
+"""Reads the body of a webhook within its bounds of size and time, as it was sent."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from typing import Final
 
-import msgspec
 from aiohttp import StreamReader, hdrs, web
 
-from ingestd.core.alert import Unreadable
-from ingestd.core.sources import QuarantineReason, ReadLimits
-from ingestd.core.sources.strict_json import load_object
 from ingestd.intake.connection import Connection
 from ingestd.intake.refusal import Refusal, Refused
 
-_LIMITS: Final = ReadLimits()
-_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
-
-async def read(request: web.Request, bytes_max: int, seconds_max: float) -> bytes:
+async def read_body(request: web.Request, bytes_max: int, seconds_max: float) -> bytes:
     """The whole body as it was sent. Raises ``Refused`` if it is encoded, too large, too slow or broken off."""
     headers = request.headers
     if headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
@@ -54,17 +46,3 @@ async def _read_all(content: StreamReader, bytes_max: int) -> bytes:
         parts.append(part)
         size += len(part)
     return b"".join(parts)
-
-
-def require_json(body: bytes) -> None:
-    """Raises ``Refused`` for what can never be read as JSON, and only for that: the rest is stored, and may end in quarantine, where people see it.
-
-    A body that is JSON by the letter costs a skip over its bytes (1 µs per kB), which builds nothing. The others are judged by the source
-    readers' own parser, which is more patient and as bounded.
-    """
-    try:
-        _JSON.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        found = load_object(body, _LIMITS)
-        if isinstance(found, Unreadable) and found.reason == QuarantineReason.NOT_JSON:
-            raise Refused(Refusal.NOT_JSON, found.detail) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 from sqlalchemy import Connection
@@ -29,7 +29,6 @@ from ingestd.telemetry.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-
 _QUIET_TURNS = 3
 """A request takes about as many turns of the loop from the socket to the gate."""
 
@@ -42,29 +41,25 @@ class Replayed(IngestdError):
     """A message with this signature has been stored before."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Settle: TypeAlias = Callable[[EnvelopeId, IngestdError | None], None]
+"""Told once what became of an envelope: no error means that it is on disk."""
+
+
 class _Arrival:
-    envelope: Envelope
-    signature: Signature | None
-    stored: asyncio.Future[None]
+    """An envelope that waits for its commit."""
 
+    __slots__ = ("begun", "envelope", "is_settled", "settle", "signature")
 
-def _store(connection: Connection, batch: list[_Arrival]) -> set[EnvelopeId]:
-    """Store the batch, but not what was signed and stored before: gives the ids of those."""
-    replayed = {
-        arrival.envelope.id
-        for arrival in batch
-        if arrival.signature is not None
-        and not signatures.add(connection, arrival.signature, arrival.envelope.received_at)
-    }
-    fresh = [arrival.envelope for arrival in batch if arrival.envelope.id not in replayed]
-    if fresh:
-        inbox.add(connection, fresh)
-    return replayed
+    def __init__(self, envelope: Envelope, signature: Signature | None, begun: float, settle: Settle) -> None:
+        self.envelope = envelope
+        self.signature = signature
+        self.begun = begun
+        self.settle = settle
+        self.is_settled = False
 
 
 class Gate:
-    """Takes envelopes and returns their ids once they are on disk. ``on_stored`` is called after each commit."""
+    """Takes envelopes and says when they are on disk. ``on_stored`` is called after each commit."""
 
     def __init__(
         self,
@@ -92,44 +87,63 @@ class Gate:
     ) -> EnvelopeId:
         """Store a body; gives the envelope's id after the commit is durable.
 
-        Raises ``StoreBusy`` (``QueueFull`` if nothing was even tried) when it cannot be stored now, and ``Replayed`` when ``signature`` was
-        stored before. Cancelling the caller does not take back what it brought.
+        Raises as ``put`` does, and besides what that would tell. Cancelling the caller does not take back what it brought.
         """
-        size = len(body)
-        limits = self._limits
+        stored: asyncio.Future[EnvelopeId] = asyncio.get_running_loop().create_future()
+
+        def settle(envelope_id: EnvelopeId, error: IngestdError | None) -> None:
+            if stored.done():
+                return
+            if error is None:
+                stored.set_result(envelope_id)
+            else:
+                stored.set_exception(error)
+
+        self.put(source, kind, body, remote, settle, signature=signature)
+        return await stored
+
+    def put(
+        self,
+        source: str,
+        kind: SourceKind,
+        body: bytes,
+        remote: str,
+        settle: Settle,
+        *,
+        signature: Signature | None = None,
+    ) -> None:
+        """Hand in a body; ``settle`` is told of the commit, of ``StoreBusy``, or of ``Replayed`` if ``signature`` was stored before.
+
+        Raises ``StoreBusy`` (``QueueFull``) if it is not even taken: then ``settle`` is not called.
+        """
         if self._is_stalled:
             raise StoreBusy("the database has not answered for too long")
-        if self._count >= limits.waiting_count_max or self._bytes + size > limits.waiting_bytes_max:
+        size = len(body)
+        if self._count >= self._limits.waiting_count_max or self._bytes + size > self._limits.waiting_bytes_max:
             raise QueueFull(f"{self._count} envelopes of {self._bytes} bytes wait to be stored")
         loop = asyncio.get_running_loop()
-        begun = loop.time()
         envelope = Envelope(self._ids.envelope(), source, kind, self._clock.now(), remote, body)
-        arrival = _Arrival(envelope, signature, loop.create_future())
-        self._waiting.append(arrival)
+        self._waiting.append(_Arrival(envelope, signature, loop.time(), settle))
         self._count += 1
         self._bytes += size
         if self._committing is None:
             # The commit belongs to no request: whoever goes away must not take the neighbours' commit along. It ends when nothing
             # waits, catches what goes wrong and hands it to those who wait; ``drain`` awaits it.
-            self._committing = loop.create_task(self._commit_all(), name="intake-commit")
-        await arrival.stored
-        self._seconds.observe(loop.time() - begun)
-        return envelope.id
+            self._committing = loop.create_task(self._commit_all(loop), name="intake-commit")
 
     async def drain(self) -> None:
         """Return when nothing waits to be stored any more. For a shutdown, after the listeners are closed."""
         while self._committing is not None:
             await asyncio.shield(self._committing)
 
-    async def _commit_all(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _commit_all(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while self._waiting:
                 await self._gather()
                 batch = self._take()
                 patience = loop.call_later(self._limits.commit_seconds_max, self._give_up, batch)
                 try:
-                    await self._commit(batch)
+                    await self._commit(batch, loop)
                 finally:
                     patience.cancel()
                     self._release(batch)
@@ -145,26 +159,6 @@ class Gate:
             await asyncio.sleep(0)
             quiet_count = quiet_count + 1 if len(self._waiting) == before else 0
 
-    async def _commit(self, batch: list[_Arrival]) -> None:
-        try:
-            replayed = await self._database.run(_store, batch)
-        except Exception as error:  # noqa: BLE001 (whatever the database says, it is told to those who wait)
-            why = str(getattr(error, "orig", error))  # SQLAlchemy's own text would show the bodies
-            log.error(log_events.ENVELOPE_NOT_STORED, count=len(batch), error=why)  # noqa: TRY400 (a traceback shows them too)
-            _refuse(batch, why)
-            return
-        except BaseException:
-            _refuse(batch, "the daemon is stopping")
-            raise
-        for arrival in batch:
-            if arrival.stored.done():
-                continue
-            if arrival.envelope.id in replayed:
-                arrival.stored.set_exception(Replayed())
-            else:
-                arrival.stored.set_result(None)
-        self._on_stored()
-
     def _take(self) -> list[_Arrival]:
         """What is committed next, oldest first: never nothing."""
         batch = [self._waiting.popleft()]
@@ -176,9 +170,26 @@ class Gate:
             batch.append(self._waiting.popleft())
         return batch
 
+    async def _commit(self, batch: list[_Arrival], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            replayed = await self._database.run(_store, batch)
+        except Exception as error:  # noqa: BLE001 (whatever the database says, it is told to those who wait)
+            why = str(getattr(error, "orig", error))  # SQLAlchemy's own text would show the bodies
+            log.error(log_events.ENVELOPE_NOT_STORED, count=len(batch), error=why)  # noqa: TRY400 (a traceback shows them too)
+            _refuse(batch, why)
+            return
+        except BaseException:
+            _refuse(batch, "the daemon is stopping")
+            raise
+        now = loop.time()
+        for arrival in batch:
+            self._seconds.observe(now - arrival.begun)
+            _settle(arrival, Replayed() if arrival.envelope.id in replayed else None)
+        self._on_stored()
+
     def _release(self, batch: list[_Arrival]) -> None:
         self._count -= len(batch)
-        self._bytes -= sum(len(arrival.envelope.body) for arrival in batch)
+        self._bytes -= sum([len(arrival.envelope.body) for arrival in batch])
 
     def _give_up(self, batch: list[_Arrival]) -> None:
         """The commit takes too long. What the database has got stays counted until it answers; the rest is let go."""
@@ -190,7 +201,30 @@ class Gate:
         _refuse([*batch, *rest], "the database has not answered for too long")
 
 
+def _store(connection: Connection, batch: list[_Arrival]) -> set[EnvelopeId]:
+    """Store the batch, but not what was signed and stored before: gives the ids of those."""
+    replayed = {
+        arrival.envelope.id
+        for arrival in batch
+        if arrival.signature is not None
+        and not signatures.add(connection, arrival.signature, arrival.envelope.received_at)
+    }
+    fresh = [arrival.envelope for arrival in batch if arrival.envelope.id not in replayed]
+    if fresh:
+        inbox.add(connection, fresh)
+    return replayed
+
+
 def _refuse(batch: list[_Arrival], why: str) -> None:
     for arrival in batch:
-        if not arrival.stored.done():
-            arrival.stored.set_exception(StoreBusy(why))
+        _settle(arrival, StoreBusy(why))
+
+
+def _settle(arrival: _Arrival, error: IngestdError | None) -> None:
+    if arrival.is_settled:
+        return
+    arrival.is_settled = True
+    try:
+        arrival.settle(arrival.envelope.id, error)
+    except Exception:  # one that cannot be answered must not keep the others from their answers
+        log.exception(log_events.ENVELOPE_NOT_ANSWERED, envelope=arrival.envelope.id)

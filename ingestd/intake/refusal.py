@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
+RETRY_AFTER_SECONDS: Final = 5
 NO_SOURCE: Final = ""
 """The metric label of a request that belongs to no configured source: what a stranger wrote is never a label."""
 
@@ -40,6 +43,10 @@ class Refusal(StrEnum):
     def hint(self) -> str:
         """What the sender's admin can do about it, in one line."""
         return _HINTS[self]
+
+    def body(self, detail: str = "") -> bytes:
+        """The answer's body, JSON: the reason, and the detail or else the hint."""
+        return msgspec.json.encode({"error": self.value, "detail": detail or self.hint})
 
 
 _STATUS = {

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final
 
 from aiohttp import web
 
-from ingestd.intake.connection import Connection, Floor
+from ingestd.intake.connection import Connection
+from ingestd.intake.floor import Floor
 from ingestd.intake.http import Webhooks
 from ingestd.intake.refusal import NO_SOURCE, Refusal
 from ingestd.intake.settings import ServerLimits
 from ingestd.telemetry.metrics import Metrics
 
-_BACKLOG = 1024
+_BACKLOG: Final = 1024
+_NEVER_SECONDS: Final = 10 * 365.25 * 86_400
 
 
 class Tls:
@@ -42,10 +44,11 @@ def _context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
 def make_runner(
     app: web.Application, webhooks: Webhooks, limits: ServerLimits, metrics: Metrics, *, drain_seconds: float = 10.0
 ) -> web.AppRunner:
-    """The runner of an application, with the webhooks before it, whose connections keep to the limits.
+    """The runner of an application, to which it adds the webhooks' routes, and whose connections keep to the limits.
 
     ``cleanup`` waits ``drain_seconds`` for answers under way.
     """
+    app.add_routes(webhooks.routes())
     return _Runner(app, webhooks, limits, metrics, drain_seconds=drain_seconds)
 
 
@@ -61,13 +64,13 @@ class _Server(web.Server):
     """aiohttp's factory of connections, making ours."""
 
     def __init__(self, inner: web.Server, webhooks: Webhooks, floor: Floor, options: dict[str, Any]) -> None:
-        handler = cast("Any", webhooks.before(cast("Any", inner.request_handler)))
-        super().__init__(handler, request_factory=inner.request_factory)
+        super().__init__(inner.request_handler, request_factory=inner.request_factory)
+        self._lane = webhooks.lane
         self._floor = floor
         self._options = options
 
     def __call__(self) -> Connection:
-        return Connection(self, floor=self._floor, loop=asyncio.get_running_loop(), **self._options)
+        return Connection(self, floor=self._floor, lane=self._lane, loop=asyncio.get_running_loop(), **self._options)
 
 
 class _Runner(web.AppRunner):
@@ -88,7 +91,7 @@ class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         limits = self.limits
         options = {
-            "keepalive_timeout": limits.keep_alive_seconds,
+            "keepalive_timeout": _NEVER_SECONDS,  # the floor sweeps
             "max_line_size": limits.header_line_bytes_max,
             "max_field_size": limits.header_line_bytes_max,
             "max_headers": limits.header_count_max,

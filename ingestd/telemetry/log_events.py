@@ -15,6 +15,7 @@ SCHEMA_MIGRATED: Final = "schema_migrated"
 
 ENVELOPE_REFUSED: Final = "envelope_refused"
 ENVELOPE_NOT_STORED: Final = "envelope_not_stored"
+ENVELOPE_NOT_ANSWERED: Final = "envelope_not_answered"
 ENVELOPE_PROCESSED: Final = "envelope_processed"
 ENVELOPE_QUARANTINED: Final = "envelope_quarantined"
 ALERTS_TRUNCATED: Final = "alerts_truncated"
