@@ -10,7 +10,15 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import NullPool
 
 from ingestd.errors import IngestdError, StoreBusy
@@ -18,7 +26,8 @@ from ingestd.errors import IngestdError, StoreBusy
 _BUSY_MS = 5_000
 _CHECKPOINT_PAGES = 2_000
 _PG_RETRYABLE_CLASSES = ("40", "08", "25P03", "55P03", "57P0")
-_PG_LIMIT_CLASS = "54"
+_PG_VALUE_CLASSES = ("0A", "22", "23", "54")
+_VALUE_ERRORS = (DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError)
 _PG_SETTINGS = {
     "lock_timeout": "5s",
     # A daemon that is paused in the middle of a transaction must not stop the others for as long as it sleeps.
@@ -165,15 +174,20 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether the database itself failed (busy, full, lost), so that nothing can be said of what it was asked to do.
+    """Whether the database itself failed (busy, full, lost, not as it was made), so that nothing can be said of what it was asked.
 
     Not so if it refuses what it was given: a value that does not fit a column fails again however healthy the database is.
     """
     if isinstance(error, StoreBusy):
         return True
-    if not isinstance(error, DBAPIError) or str(getattr(error.orig, "sqlstate", "")).startswith(_PG_LIMIT_CLASS):
+    if not isinstance(error, DBAPIError):
         return False
-    return not isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError)
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return not str(state).startswith(_PG_VALUE_CLASSES)
+    return not isinstance(error, _VALUE_ERRORS)
 
 
 def reason_of(error: DBAPIError) -> str:

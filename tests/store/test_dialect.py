@@ -196,16 +196,26 @@ def test_a_busy_sqlite_may_be_asked_again(sqlite_url: str, monkeypatch: pytest.M
 
 
 def test_what_was_refused_is_neither_tried_again_nor_taken_for_a_broken_database(connection: Connection) -> None:
-    for statement in ("INSERT INTO things (a, b) VALUES (NULL, 1)", "SELEKT 1"):
+    twice = [{"a": "x", "b": 1}, {"a": "x", "b": 1}]
+    nothing = [{"a": "x", "b": 1, "c": object()}]
+    for rows in (twice, nothing):
         with pytest.raises(DBAPIError) as caught, connection.begin_nested():
-            connection.exec_driver_sql(statement)
+            connection.execute(things.insert(), rows)
         assert not dialect.is_retryable(caught.value)
+        assert not dialect.is_trouble(caught.value)
+
+
+def test_a_database_that_is_not_as_it_was_made_is_in_trouble(connection: Connection) -> None:
     with pytest.raises(DBAPIError) as caught, connection.begin_nested():
-        connection.execute(things.insert(), [{"a": "x", "b": 1}, {"a": "x", "b": 1}])
-    assert not dialect.is_trouble(caught.value)
+        connection.exec_driver_sql("SELECT a FROM no_such_table")
+    assert not dialect.is_retryable(caught.value)
+    assert dialect.is_trouble(caught.value)
+
+
+def test_an_error_that_does_not_come_from_the_database_is_none_of_its() -> None:
+    assert dialect.is_trouble(StoreBusy())
     assert not dialect.is_trouble(ValueError("locked"))
     assert not dialect.is_retryable(ValueError("locked"))
-    assert dialect.is_trouble(StoreBusy())
 
 
 @pytest.mark.parametrize(
