@@ -196,6 +196,12 @@ def reason_of(error: DBAPIError) -> str:
     return lines[0] if lines else type(error.orig).__name__
 
 
+def sqlite_driver(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection, for what SQL cannot say; None for PostgreSQL."""
+    driver = connection.connection.driver_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None
+
+
 def quick_check(connection: Connection) -> str:
     """``ok``, or what is wrong with the file."""
     if connection.dialect.name == "sqlite":
