@@ -61,6 +61,8 @@ def _has_a_next_action(incident: Incident, due: frozenset[DeadlineKind]) -> Iter
         yield f"A3: {incident.id} is clearing and nothing will resolve it, or the other way round"
     if incident.state.is_open and incident.firing_count == 0 and incident.clearing_since is None:
         yield f"A3: {incident.id} is open, has no firing alert and is not clearing"
+    if incident.firing_count > 0 and incident.clearing_since is not None:
+        yield f"A3: {incident.id} is about to be resolved although alerts fire"
     if incident.state is IncidentState.RESOLVED and due != {DeadlineKind.CLOSE}:
         yield f"A3: {incident.id} is resolved and has {sorted(due)} due instead of its close"
     if incident.state is IncidentState.CLOSED and due:

@@ -58,6 +58,7 @@ def test_nothing_at_all_is_well():
         (incident(clearing_since=NOW, firing_count=0), [ESCALATE], (CLEARED,), "A3"),
         (incident(), [ESCALATE, RESOLVE], (member(),), "A3"),
         (incident(firing_count=0), [ESCALATE], (CLEARED,), "A3"),
+        (incident(clearing_since=NOW), [ESCALATE, RESOLVE], (member(),), "A3"),
         (incident(ACKNOWLEDGED, firing_count=0), [], (CLEARED,), "A3"),
         (incident(RESOLVED), [], (CLEARED,), "A3"),
         (incident(RESOLVED), [CLOSE, ESCALATE], (CLEARED,), "A3"),

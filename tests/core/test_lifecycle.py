@@ -108,6 +108,37 @@ def test_closed_and_an_alert_fires_it_is_a_new_incident():
     assert decision.next_number == 1003
 
 
+def test_clearing_and_it_fires_again_the_grace_is_broken_off():
+    decision, now = fires(TRIGGERED, clearing_since=NOW - MINUTE, firing_count=0, escalation=escalation(is_held=True))
+    assert (now.clearing_since, now.firing_count, now.escalation.is_held) == (None, 1, False)
+    assert (INC, DeadlineKind.RESOLVE) in decision.cleared_deadlines
+    assert due(decision) == {"escalate": 0}, "the step that was held goes at once"
+    assert effects(decision) == []
+
+
+def test_a_repeat_keeps_the_newest_start_and_words():
+    """So that an old resolve, said again, is known to be older than what fires now."""
+    before = incident()
+    snapshot = Snapshot(alerts={alert().key: known()}, incidents={INC: before}, members={(INC, alert().key): member()})
+    again = alert(starts_at=AFTER, annotations={"summary": "fuller than before"})
+    decision = decide_alerts([Sighting(again)], snapshot, POLICY, AFTER)
+    (kept,) = decision.alerts
+    assert (kept.starts_at, kept.last_seen_at, kept.first_seen_at) == (AFTER, AFTER, NOW - MINUTE)
+    assert [part.summary for part in decision.members] == ["fuller than before"]
+    assert decision.members[0].joined_at == member().joined_at
+    assert decision.timeline == ()
+
+
+def test_what_vanishes_twice_is_told_once():
+    before = incident()
+    snapshot = Snapshot(alerts={alert().key: known()}, incidents={INC: before}, members={(INC, alert().key): member()})
+    gone = Sighting(alert("resolved", source="grafana", state_reason="MissingSeries"))
+    decision = decide_alerts([gone, gone], snapshot, POLICY, NOW)
+    assert history(decision) == ["alert-vanished/MissingSeries"]
+    assert effects(decision) == ["ticket-comment"]
+    assert after(decision, before).firing_count == 1
+
+
 # ------------------------------------------------------------------ all alerts resolve
 
 
