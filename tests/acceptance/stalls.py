@@ -63,7 +63,9 @@ class _Probe(threading.Thread):
     def run(self) -> None:
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=30) as line:
-                while not self.is_over.is_set():
+                is_last = False
+                while not is_last:
+                    is_last = self.is_over.is_set()
                     self._ask(line)
                     time.sleep(_PAUSE_SECONDS)
         except OSError as error:

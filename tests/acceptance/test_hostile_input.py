@@ -201,7 +201,7 @@ def test_a_request_of_two_lengths_is_refused(daemon):
         line.sendall(head + b"0\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: ingestd\r\n\r\n")
         answer = line.recv(65_536)
         assert answer.split()[1] == b"400"
-        assert answer.count(b"HTTP/1.") == 1
+        assert b"healthy" not in answer
         assert line.recv(4096) == b"", "what came behind it is not answered as a request"
 
 
