@@ -8,6 +8,7 @@ import json
 import mailbox
 import time
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 import aiohttp
@@ -16,7 +17,7 @@ import yaml
 
 from connectors.freshdesk.fake import FreshdeskFake, RateLimits
 from connectors.freshdesk.wire import COMMON_TAG
-from tests.acceptance.daemon import ROOT, config_of
+from tests.acceptance.daemon import ROOT, SERVE, config_of, planted
 from tests.acceptance.outside import now
 from tests.acceptance.waiting import until
 
@@ -64,18 +65,6 @@ class Senders:
                 return
 
 
-async def live_and_die(daemon, senders: Senders, seconds: float) -> None:
-    """One life: started, loaded, and killed while the load goes on."""
-    daemon.spawn()
-    await asyncio.to_thread(daemon.await_port)
-    before = len(senders.acknowledged)
-    load = asyncio.create_task(senders.load(daemon.webhook()))
-    await asyncio.to_thread(until, lambda: len(senders.acknowledged) > before, 10, "an answer", last_words=daemon.log)
-    await asyncio.sleep(seconds)  # the length of a life, not a wait for anything
-    daemon.kill()
-    await load
-
-
 def config_for(folder, desk_url: str):
     rules = folder / "rules"
     rules.mkdir()
@@ -103,20 +92,56 @@ def is_settled(daemon) -> bool:
     return waiting == unsettled == [(0,)]
 
 
+class Siege:
+    """One daemon that is killed again and again, and the desk that outlives it."""
+
+    def __init__(self, daemon, desk: FreshdeskFake, server, senders: Senders) -> None:
+        self.daemon = daemon
+        self.desk = desk
+        self.senders = senders
+        self._server = server
+        self._chance = Random(40)
+
+    async def live_and_die(self) -> None:
+        """One life: started, loaded, and killed while the load goes on."""
+        daemon, acknowledged = self.daemon, self.senders.acknowledged
+        daemon.spawn()
+        await asyncio.to_thread(daemon.await_port)
+        before = len(acknowledged)
+        load = asyncio.create_task(self.senders.load(daemon.webhook()))
+        await asyncio.to_thread(until, lambda: len(acknowledged) > before, 10, "an answer", last_words=daemon.log)
+        await asyncio.sleep(self._chance.uniform(*LIFE_SECONDS))  # the length of a life, not a wait for anything
+        daemon.kill()
+        await load
+        assert daemon.rows("PRAGMA quick_check") == [("ok",)]
+
+    def tickets(self) -> Counter[str]:
+        """How many tickets bear the mark of each effect."""
+        found = self._server.ask(self.desk.tickets)
+        return Counter(tag for ticket in found for tag in ticket["tags"] if tag != COMMON_TAG)
+
+
+@pytest.fixture
+def besiege(start, serve, tmp_path, notification):
+    """``besiege(command)`` is a siege that has not begun."""
+
+    def make(command: Sequence[str] = SERVE) -> Siege:
+        desk = FreshdeskFake(now, limits=NO_LIMIT)
+        server = serve(desk, travel_seconds=TRAVEL_SECONDS)
+        daemon = start(config_for(tmp_path, server.url), wait=False, command=command)
+        return Siege(daemon, desk, server, Senders(notification))
+
+    return make
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(170)
-async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second_ticket(
-    start, serve, tmp_path, notification
-):
-    desk = FreshdeskFake(now, limits=NO_LIMIT)
-    server = serve(desk, travel_seconds=TRAVEL_SECONDS)
-    daemon = start(config_for(tmp_path, server.url), wait=False)
-    senders = Senders(notification)
-    chance = Random(40)
+async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second_ticket(besiege, tmp_path):
+    siege = besiege()
+    daemon, acknowledged = siege.daemon, siege.senders.acknowledged
     began = time.monotonic()
     for _ in range(CYCLE_COUNT):
-        await live_and_die(daemon, senders, chance.uniform(*LIFE_SECONDS))
-        assert daemon.rows("PRAGMA quick_check") == [("ok",)]
+        await siege.live_and_die()
     killing_seconds = time.monotonic() - began
     await asyncio.to_thread(daemon.start)
     await asyncio.to_thread(until, lambda: is_settled(daemon), 60, "everything is settled", last_words=daemon.log)
@@ -126,20 +151,31 @@ async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second
 
     stored = {row[0]: row[1:] for row in daemon.rows("SELECT id, state, disposition FROM inbox")}
     incidents = {row[0] for row in daemon.rows("SELECT id FROM incidents")}
-    tickets = Counter(tag for ticket in server.ask(desk.tickets) for tag in ticket["tags"] if tag != COMMON_TAG)
-    looked_up_count = sum("/search/" in request.url for request in desk.requests)
+    tickets = siege.tickets()
+    looked_up_count = sum("/search/" in request.url for request in siege.desk.requests)
     mails = list(mailbox.Maildir(tmp_path / "mail", create=False))
     pages = Counter(mail["X-Ingestd-Id"] for mail in mails)
     print(
-        f"\n{CYCLE_COUNT} kills in {killing_seconds:.1f} s: {len(senders.acknowledged)} acknowledged, {len(stored)} stored, "
+        f"\n{CYCLE_COUNT} kills in {killing_seconds:.1f} s: {len(acknowledged)} acknowledged, {len(stored)} stored, "
         f"{len(incidents)} incidents, {tickets.total()} tickets, {looked_up_count} looked up, {pages.total()} mails of "
         f"{len(pages)} pages; settled within {settling_seconds:.1f} s"
     )
-    assert len(senders.acknowledged) > CYCLE_COUNT
-    assert [envelope for envelope in senders.acknowledged if envelope not in stored] == []
+    assert len(acknowledged) > CYCLE_COUNT
+    assert [envelope for envelope in acknowledged if envelope not in stored] == []
     assert set(stored.values()) <= {("done", "incident"), ("done", "joined")}
     assert looked_up_count > 0, "no kill met a ticket on its way: the test shows less than it says"
     assert tickets.total() == len(incidents)
     assert max(tickets.values()) == 1
     assert {mail["X-Ingestd-Incident"] for mail in mails} == incidents
     assert pages.total() - len(pages) <= CYCLE_COUNT, "at most one page twice for each kill"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_the_same_kills_find_a_daemon_that_sends_again_without_looking(besiege):
+    siege = besiege(planted("never-look-up"))
+    for _ in range(CYCLE_COUNT):
+        await siege.live_and_die()
+        if max(siege.tickets().values(), default=0) > 1:
+            return
+    raise AssertionError("no second ticket was seen: the kills do not meet tickets on their way")
