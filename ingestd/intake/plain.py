@@ -71,7 +71,9 @@ def read_head(data: bytes) -> PlainHead | None:
         return None
     values: dict[bytes, bytes] = {}
     for line in lines:
-        name, _, value = line.partition(b":")
+        name, colon, value = line.partition(b":")
+        if not colon:
+            return None
         values[name.lower()] = value.strip(b" ")
     names = values.keys()
     if len(values) != len(lines) or not names >= _MUST or not _MUST_NOT.isdisjoint(names):
