@@ -22,8 +22,8 @@ help: ## show this list
 run: $(VENV)/.run ## serve config.example.yaml on 127.0.0.1:8095
 	$(BIN)/ingestd serve --config.file=config.example.yaml $(ARGS)
 
-test: $(VENV)/.dev ## run the tests (ARGS="-k page" narrows them)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests (ARGS="-k page" narrows them), on all cores
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types and the rules of the architecture
 	$(BIN)/ruff check .

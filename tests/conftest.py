@@ -35,3 +35,16 @@ def require() -> Callable[[str], str]:
         pytest.skip(f"{program} is not installed")
 
     return find
+
+
+# Tests that start whole processes or a database server share one worker: side by side they would fight over the two cores
+# that their deadlines are made for.
+_TOGETHER = ("acceptance", "store")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests run one after the other when several workers run the suite."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in _TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(folder))
