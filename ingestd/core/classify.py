@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ingestd.core.alert import Alert
+from ingestd.core.condition import Condition
 from ingestd.core.matchers import Field
-from ingestd.core.ruleset import Classification, Condition, Renderer, Rule, Ruleset, TraceStep
+from ingestd.core.ruleset import Classification, Renderer, Rule, Ruleset, TraceStep
 
 TITLE_LENGTH_MAX = 255
 SUMMARY_LENGTH_MAX = 16_384
@@ -42,14 +43,28 @@ _NEEDS_QUOTES = frozenset(',="\\|\r\n')
 
 
 def classify(alert: Alert, ruleset: Ruleset) -> Classification:
-    """The classification of an alert by the first rule that matches it; by ``unmatched`` if no other does."""
-    trace: list[TraceStep] = []
-    for rule in ruleset.rules:
-        failed_on = first_failure(rule.condition, alert)
-        trace.append(TraceStep(rule.name, rule.file, rule.line, failed_on))
-        if not failed_on:
-            return _apply(rule, alert, tuple(trace))
+    """The classification of an alert by the first rule that matches it; by ``unmatched`` if no other does.
+
+    Rules that cannot match are not tried, so this does not say why they did not: ``trace`` does.
+    """
+    for position in ruleset.index.candidates(alert):
+        rule = ruleset.rules[position]
+        if not first_failure(rule.condition, alert):
+            return _apply(rule, alert)
     raise AssertionError("the last rule of a ruleset matches every alert")
+
+
+def trace(alert: Alert, ruleset: Ruleset) -> tuple[TraceStep, ...]:
+    """Every rule up to the one that decides, which is the last, each with the first of its conditions that did not hold.
+
+    For people who ask why: it tries one rule after the other, without the index.
+    """
+    steps: list[TraceStep] = []
+    for rule in ruleset.rules:
+        steps.append(TraceStep(rule.name, rule.file, rule.line, first_failure(rule.condition, alert)))
+        if steps[-1].has_matched:
+            break
+    return tuple(steps)
 
 
 def first_failure(condition: Condition, alert: Alert) -> str:
@@ -90,7 +105,7 @@ def template_fields(alert: Alert, rule: Rule) -> dict[str, Any]:
     }
 
 
-def _apply(rule: Rule, alert: Alert, trace: tuple[TraceStep, ...]) -> Classification:
+def _apply(rule: Rule, alert: Alert) -> Classification:
     title, title_problem = _render("title", rule.render_title, alert, rule, _default_title(alert))
     summary, summary_problem = _render("summary", rule.render_summary, alert, rule, _default_summary(alert))
     return Classification(
@@ -111,7 +126,6 @@ def _apply(rule: Rule, alert: Alert, trace: tuple[TraceStep, ...]) -> Classifica
         policy=rule.policy,
         runbook=rule.runbook or _own_runbook(alert),
         template_problem="; ".join(problem for problem in (title_problem, summary_problem) if problem),
-        trace=trace,
     )
 
 

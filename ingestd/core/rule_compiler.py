@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ingestd.core.condition import Condition
 from ingestd.core.matchers import Field, MatcherError, parse_field, parse_matcher, parse_selector
 from ingestd.core.names import Level, Severity
 from ingestd.core.ruleset import (
     CORRELATE_SECONDS_DEFAULT,
     DEFAULT_TEAM,
     UNMATCHED,
-    Condition,
     Renderer,
     Rule,
     Ruleset,

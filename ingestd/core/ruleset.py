@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingestd.core.matchers import Field, Matcher
+from ingestd.core.condition import Condition
+from ingestd.core.matchers import Field
 from ingestd.core.names import Level, Severity
+from ingestd.core.rule_index import RuleIndex, index_conditions
 
 UNMATCHED = "unmatched"
 """The name of the built-in last rule: what no other rule matches still gets a ticket and a page."""
@@ -66,7 +68,6 @@ class Classification:
     means that it is correlated with nothing. ``reopen_within_seconds`` is None where the rule leaves it to the
     configuration. ``policy`` is None if nobody is to be paged, ``ticket`` None if no ticket is wanted.
     ``template_problem`` says why ``title`` or ``summary`` is plain default text; empty if the templates worked.
-    ``trace`` lists the rules in the order in which they were tried; the last one matched.
     """
 
     rule: str
@@ -86,16 +87,6 @@ class Classification:
     policy: str | None
     runbook: str = ""
     template_problem: str = ""
-    trace: tuple[TraceStep, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """When a rule applies: all of ``match``, at least one selector of ``match_any`` (if any), none of ``unless``."""
-
-    match: tuple[Matcher, ...] = ()
-    match_any: tuple[tuple[Matcher, ...], ...] = ()
-    unless: tuple[Matcher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +127,11 @@ class Ruleset:
     rules: tuple[Rule, ...]
     matrix: Mapping[tuple[Level, Level], Severity]
     version: str
+    index: RuleIndex = field(init=False, repr=False, compare=False)
+    """Of the rules' conditions, built with the ruleset."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", index_conditions([rule.condition for rule in self.rules]))
 
     @property
     def count(self) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.core.alert import Alert
-from ingestd.core.classify import KEY_LENGTH_MAX, TEMPLATE_FIELDS, TITLE_LENGTH_MAX, classify, template_fields
+from ingestd.core.classify import KEY_LENGTH_MAX, TEMPLATE_FIELDS, TITLE_LENGTH_MAX, classify, template_fields, trace
 from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
 from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
 from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Ruleset, TicketPlan
@@ -45,13 +45,13 @@ def test_the_first_rule_that_matches_wins_and_the_trace_says_why():
         rule("alertname = Lag", name="b"),
         rule("alertname = Lag", name="c"),
     )
-    found = classify(alert(), ruleset)
-    assert found.rule == "b"
-    assert [(step.rule, step.failed_on, step.has_matched) for step in found.trace] == [
+    assert classify(alert(), ruleset).rule == "b"
+    steps = trace(alert(), ruleset)
+    assert [(step.rule, step.failed_on, step.has_matched) for step in steps] == [
         ("a", "service = x", False),
         ("b", "", True),
     ]
-    assert (found.trace[0].file, found.trace[0].line) == ("f.yaml", 3)
+    assert (steps[0].file, steps[0].line) == ("f.yaml", 3)
 
 
 def test_what_no_rule_matches_is_ticketed_and_pages_the_default_team():
@@ -76,7 +76,7 @@ def test_what_no_rule_matches_is_ticketed_and_pages_the_default_team():
 def test_all_of_match_one_of_match_any_and_none_of_unless(draft, matches):
     found = classify(alert(), rules(draft))
     assert (found.rule == "r") is matches
-    assert found.trace[0].has_matched is matches
+    assert trace(alert(), rules(draft))[0].has_matched is matches
 
 
 @pytest.mark.parametrize(("impact", "urgency"), list(DEFAULT_MATRIX))

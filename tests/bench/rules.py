@@ -1,0 +1,121 @@
+"""Measures what classifying one alert costs with 10 to 10,000 rules, and how long their index takes to build.
+
+``python tests/bench/rules.py`` prints microseconds per alert (CPU time, best of several rounds) and the ratio to 10 rules; the promise is at
+most twice. Beside it stands what trying every rule in turn costs.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from ingestd.core.alert import Alert
+from ingestd.core.classify import classify, trace
+from ingestd.core.names import AlertKey, AlertStatus
+from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
+from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset
+
+COUNTS = (10, 100, 1_000, 10_000)
+RATIO_MAX = 2.0
+ALERTS_COUNT = 2_000
+LINEAR_COUNT = 20
+ROUNDS = 7
+
+
+def mixed(number: int, count: int) -> RuleDraft:
+    """What people write: mostly by alert name or service, some by regex, some for several services, some with exceptions."""
+    service, name = f"svc{number}", f"Alert{number}"
+    kind = number % 10
+    if kind < 4:
+        return RuleDraft(f"r{number}", match=(f"service = {service}", "env = prod"))
+    if kind < 6:
+        return RuleDraft(f"r{number}", match=(f"alertname = {name}", 'severity =~ "critical|page"', "env != dev"))
+    if kind < 8:
+        return RuleDraft(f"r{number}", match=(f'instance =~ "{service}-[0-9]+(:[0-9]+)?"',), unless=("env = dev",))
+    if kind < 9:
+        return RuleDraft(f"r{number}", match_any=(f"{{service={service}}}", f'{{namespace =~ "{service}-.*"}}'))
+    return RuleDraft(
+        f"r{number}",
+        match=("env = prod", "cluster = eu-1", f"team = team{number % max(1, count // 20)}", f"job = {service}"),
+    )
+
+
+def regexes(number: int, count: int) -> RuleDraft:
+    """Nothing but anchored regexes on one label."""
+    return RuleDraft(f"r{number}", match=(f'instance =~ "svc{number}-.*"',))
+
+
+def same_label(number: int, count: int) -> RuleDraft:
+    """All rules share the first matchers; the last one tells them apart."""
+    return RuleDraft(f"r{number}", match=("env = prod", 'cluster =~ "eu-.*"', f"job = svc{number}"))
+
+
+def alerts(count: int) -> list[Alert]:
+    """Alerts of services of which every second one has a rule."""
+    chance = random.Random(7)
+    return [alert(chance, chance.randrange(count * 2)) for _ in range(ALERTS_COUNT)]
+
+
+def alert(chance: random.Random, number: int) -> Alert:
+    """An alert of one service, labelled as Prometheus and Kubernetes do."""
+    service = f"svc{number}"
+    labels = {
+        "alertname": f"Alert{chance.randrange(100)}",
+        "cluster": f"eu-{chance.randrange(3)}",
+        "env": chance.choice(("prod", "prod", "dev")),
+        "instance": f"{service}-{chance.randrange(100)}:9100",
+        "job": service,
+        "namespace": f"{service}-{chance.randrange(3)}",
+        "pod": f"{service}-{chance.randbytes(4).hex()}",
+        "service": service,
+        "severity": chance.choice(("critical", "warning")),
+        "team": f"team{number % 20}",
+    }
+    summary = {"summary": f"p99 latency of {service} is high"}
+    return Alert("am", AlertKey(f"am/{number}"), AlertStatus.FIRING, labels, summary, rule_name=labels["alertname"])
+
+
+def ruleset(draft: Callable[[int, int], RuleDraft], count: int) -> Ruleset:
+    """That many rules, compiled and indexed."""
+    known = Known({"default": TeamRoute()})
+    built, faults = compile_rules([draft(number, count) for number in range(count)], DEFAULT_MATRIX, known, "v")
+    assert not faults, faults[0]
+    return built
+
+
+def microseconds(ask: Callable[[Alert, Ruleset], object], seen: Sequence[Alert], rules: Ruleset, rounds: int) -> float:
+    """CPU time for one alert, in the best of some rounds: the machine may be busy with other things."""
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.process_time()
+        for each in seen:
+            ask(each, rules)
+        best = min(best, time.process_time() - began)
+    return best / len(seen) * 1e6
+
+
+def main() -> int:
+    """Print the table; 1 if some kind of rules costs more than the promise with the most rules."""
+    is_kept = True
+    print(f"{'rules':<12}{'count':>8}{'compile s':>11}{'us/alert':>10}{'ratio':>7}{'every rule, us':>16}")
+    for draft in (mixed, regexes, same_label):
+        least = 0.0
+        for count in COUNTS:
+            began = time.process_time()
+            rules = ruleset(draft, count)
+            build_seconds = time.process_time() - began
+            seen = alerts(count)
+            indexed = microseconds(classify, seen, rules, ROUNDS)
+            linear = microseconds(trace, seen[:LINEAR_COUNT], rules, 1)
+            least = least or indexed
+            ratio = indexed / least
+            print(f"{draft.__name__:<12}{count:>8}{build_seconds:>11.2f}{indexed:>10.1f}{ratio:>7.2f}{linear:>16.0f}")
+        is_kept = is_kept and ratio <= RATIO_MAX
+    print(f"{COUNTS[-1]:,} rules cost at most {RATIO_MAX:g} times {COUNTS[0]}: {'yes' if is_kept else 'NO'}")
+    return 0 if is_kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
