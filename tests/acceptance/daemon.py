@@ -16,10 +16,12 @@ from typing import Any
 import requests
 import yaml
 
+from tests.acceptance import warm_start
 from tests.acceptance.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = [str(Path(sys.executable).with_name("ingestd")), "serve"]
+WARM = "warm"
 _LAUNCHER = str(Path(__file__).with_name("launch_planted.py"))
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 25.0
@@ -29,6 +31,11 @@ CALL_SECONDS_MAX = 10.0
 def planted(fault: str) -> list[str]:
     """The command of a daemon with a fault, to show that a test notices it."""
     return [sys.executable, _LAUNCHER, fault, "serve"]
+
+
+def warm(fault: str = "no-fault") -> list[str]:
+    """For a daemon that is started many times: see ``warm_start``."""
+    return [WARM, fault]
 
 
 def config_of(folder: Path, **sections: Any) -> dict[str, Any]:
@@ -65,7 +72,7 @@ class DaemonProcess:
         self.log_path = folder / f"{name}.log"
         self.environment: dict[str, str] = {}
         self.command = list(command)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | warm_start.Life | None = None
         self.port = 0
         self._log_from = 0
         self.write_config(config)
@@ -79,6 +86,10 @@ class DaemonProcess:
         """Start the process and wait for nothing."""
         self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.port = 0
+        if self.command[0] == WARM:
+            arguments = ["serve", f"--config.file={self.config_path}"]
+            self.process = warm_start.Life(arguments, self.folder, self.log_path, self.command[1])
+            return
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, f"--config.file={self.config_path}"],

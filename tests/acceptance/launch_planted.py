@@ -50,6 +50,7 @@ def stand_still() -> None:
 
 
 FAULTS: dict[str, Callable[[], None]] = {
+    "no-fault": lambda: None,
     "sync-less": sync_less,
     "never-look-up": never_look_up,
     "stand-still": stand_still,

@@ -17,7 +17,7 @@ import yaml
 
 from connectors.freshdesk.fake import FreshdeskFake, RateLimits
 from connectors.freshdesk.wire import COMMON_TAG
-from tests.acceptance.daemon import ROOT, SERVE, config_of, planted
+from tests.acceptance.daemon import ROOT, SERVE, config_of, warm
 from tests.acceptance.outside import now
 from tests.acceptance.waiting import until
 
@@ -125,7 +125,7 @@ class Siege:
 def besiege(start, serve, tmp_path, notification):
     """``besiege(command)`` is a siege that has not begun."""
 
-    def make(command: Sequence[str] = SERVE) -> Siege:
+    def make(command: Sequence[str]) -> Siege:
         desk = FreshdeskFake(now, limits=NO_LIMIT)
         server = serve(desk, travel_seconds=TRAVEL_SECONDS)
         daemon = start(config_for(tmp_path, server.url), wait=False, command=command)
@@ -137,12 +137,13 @@ def besiege(start, serve, tmp_path, notification):
 @pytest.mark.slow
 @pytest.mark.timeout(170)
 async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second_ticket(besiege, tmp_path):
-    siege = besiege()
+    siege = besiege(warm())
     daemon, acknowledged = siege.daemon, siege.senders.acknowledged
     began = time.monotonic()
     for _ in range(CYCLE_COUNT):
         await siege.live_and_die()
     killing_seconds = time.monotonic() - began
+    daemon.command = SERVE
     await asyncio.to_thread(daemon.start)
     await asyncio.to_thread(until, lambda: is_settled(daemon), 60, "everything is settled", last_words=daemon.log)
     settling_seconds = time.monotonic() - began - killing_seconds
@@ -173,7 +174,7 @@ async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_the_same_kills_find_a_daemon_that_sends_again_without_looking(besiege):
-    siege = besiege(planted("never-look-up"))
+    siege = besiege(warm("never-look-up"))
     for _ in range(CYCLE_COUNT):
         await siege.live_and_die()
         if max(siege.tickets().values(), default=0) > 1:
