@@ -195,7 +195,8 @@ class ThreadedDatabase:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         lane.put(_Job(fn, args, future, loop))
-        return await asyncio.shield(future)
+        # Who is cancelled here leaves the future cancelled behind; the job is run all the same and its result forgotten.
+        return await future
 
     def close(self) -> None:
         """Finish what is queued and close both connections. Blocks; call it when nothing waits any more."""

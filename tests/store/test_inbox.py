@@ -14,7 +14,7 @@ from tests.store.builders import NOW, after, envelope
 
 def _done(connection: Connection, envelope_id: EnvelopeId, **changes: object) -> None:
     values = {"disposition": "incident", "alert_count": 1, "findings": [{"alert": "a"}], "now": after(seconds=1)}
-    inbox.mark_done(connection, envelope_id, **(values | changes))  # type: ignore[arg-type]
+    inbox.mark_done(connection, envelope_id, **(values | changes))
 
 
 def test_an_envelope_comes_back_as_it_was_received(connection: Connection) -> None:
@@ -117,7 +117,7 @@ def test_reports_are_newest_first_and_can_be_narrowed(connection: Connection) ->
     _done(connection, envelope(1).id)
 
     def ids(**narrowed: str | None) -> list[int]:
-        found = inbox.reports(connection, **({"state": None, "source": None} | narrowed), limit=2)  # type: ignore[arg-type]
+        found = inbox.reports(connection, **({"state": None, "source": None} | narrowed), limit=2)
         return [int(one.id[-1]) for one in found]
 
     assert ids() == [3, 2]

@@ -20,12 +20,12 @@ ID = IncidentId("INC-1001")
 
 
 def _write(connection: Connection, **parts: object) -> None:
-    apply.write(connection, Decision(**parts), NOW)  # type: ignore[arg-type]
+    apply.write(connection, Decision(**parts), NOW)
 
 
 def _ticket(number: int = 1001, connector: str = "jira", **changes: object) -> Ticket:
     plain = Ticket(IncidentId(f"INC-{number}"), connector, "10001", "OPS-1", "https://jira.example/OPS-1", NOW, 4)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def test_an_incident_comes_back_whole(connection: Connection) -> None:

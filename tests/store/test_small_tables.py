@@ -67,7 +67,7 @@ def _link(token: str, **changes: object) -> PageLink:
         "delivery_key": EffectKey("k"),
         "expires_at": after(hours=1),
     }
-    return PageLink(links.hash_of(token), **(plain | changes))  # type: ignore[arg-type]
+    return PageLink(links.hash_of(token), **(plain | changes))
 
 
 def test_a_link_is_found_by_its_token_until_it_expires(connection: Connection) -> None:
