@@ -8,10 +8,12 @@ are bounded. Alert text is data and never becomes template source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -52,6 +54,9 @@ FILTERS = frozenset(
         "wordcount",
     ]
 )
+
+_EXPRESSION = re.compile(r"""(\{\{(?![-+])(?:[^{}'"\\]|'[^'{}\\]*'|"[^"{}\\]*")*(?<![-+])\}\})""")
+"""An expression that ends where it seems to, and takes away no space around it."""
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template,
@@ -159,9 +164,52 @@ def compile_template(source: str) -> Renderer:
     """
     if len(source) > SOURCE_LENGTH_MAX:
         raise TemplateProblemError(f"a template of {len(source)} characters (at most {SOURCE_LENGTH_MAX})")
+    pieces = _pieces(source)
+    if pieces is None:
+        template = _compile(source)
+        return lambda fields: _cut(template.generate(fields))
+
+    def render(fields: Mapping[str, Any]) -> str:
+        context: Context | None = None
+        parts: list[str] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                parts.append(piece)
+                continue
+            context = context or piece.new_context(dict(fields))
+            parts.append(_cut(piece.root_render_func(context)))
+        return "".join(parts)[:OUTPUT_LENGTH_MAX]
+
+    return render
+
+
+def _pieces(source: str) -> list[str | Template] | None:
+    """The texts and expressions of a template that has nothing else in it; None if Jinja2 has to see it as a whole.
+
+    Thousands of rules say different things about the same few labels. To compile ``{{ labels.instance }}`` once for all of
+    them is what makes them load in time: Jinja2 takes a millisecond for each template.
+    """
+    parts = _EXPRESSION.split(source.removesuffix("\n"))
+    texts = parts[::2]
+    if any("{" in text or "\r" in text for text in texts):
+        return None
     try:
-        _check(_ENVIRONMENT.parse(source))
-        template = _ENVIRONMENT.from_string(source)
+        pieces = [_compile_expression(part) if number % 2 else part for number, part in enumerate(parts)]
+    except TemplateProblemError:
+        return None
+    return [piece for piece in pieces if piece]
+
+
+@lru_cache(maxsize=1024)
+def _compile_expression(source: str) -> Template:
+    return _compile(source)
+
+
+def _compile(source: str) -> Template:
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        _check(tree)
+        return _ENVIRONMENT.from_string(tree)
     except TemplateSyntaxError as exc:
         raise TemplateProblemError(
             f"bad template: {(exc.message or 'not understood').rstrip('.')}", hint=_syntax_hint(exc)
@@ -169,17 +217,17 @@ def compile_template(source: str) -> Renderer:
     except (RecursionError, SyntaxError, MemoryError, OverflowError) as exc:
         raise TemplateProblemError(f"bad template: too deep ({type(exc).__name__})") from None
 
-    def render(fields: Mapping[str, Any]) -> str:
-        parts: list[str] = []
-        length = 0
-        for part in template.generate(fields):
-            parts.append(part)
-            length += len(part)
-            if length > OUTPUT_LENGTH_MAX:
-                break
-        return "".join(parts)[:OUTPUT_LENGTH_MAX]
 
-    return render
+def _cut(texts: Iterable[str]) -> str:
+    """The texts as one. What is beyond ``OUTPUT_LENGTH_MAX`` is not even asked for."""
+    parts: list[str] = []
+    length = 0
+    for text in texts:
+        parts.append(text)
+        length += len(text)
+        if length > OUTPUT_LENGTH_MAX:
+            break
+    return "".join(parts)[:OUTPUT_LENGTH_MAX]
 
 
 def _syntax_hint(exc: TemplateSyntaxError) -> str:

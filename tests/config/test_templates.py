@@ -1,31 +1,42 @@
 """Templates say what their author wrote, and cannot do more."""
 
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jinja2 import TemplateError, UndefinedError
 
+from ingestd.config import templates
 from ingestd.config.templates import OUTPUT_LENGTH_MAX, TemplateProblemError, compile_template
 from ingestd.core.alert import Alert
 from ingestd.core.classify import template_fields
+from ingestd.core.condition import Condition
 from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
-from ingestd.core.ruleset import Condition, Rule
+from ingestd.core.ruleset import Rule
 
 LABELS = {"service": "ledger", "items": "7", "a-b": "dash", "env": "prod", "markup": "<b>{{ labels.env }}</b>"}
 RULE = Rule("r", Condition(), Level.HIGH, Level.LOW, Severity.MEDIUM, "payments")
 
 
-def render(source: str, labels: dict[str, str] | None = None) -> str:
+def fields_of(labels: dict[str, str]) -> dict[str, object]:
     alert = Alert(
         source="am",
         key=AlertKey("am/1"),
         status=AlertStatus.FIRING,
-        labels=LABELS if labels is None else labels,
+        labels=labels,
         annotations={"summary": "lag is 9 s"},
         rule_name="Lag",
         value="9",
     )
-    return compile_template(source)(template_fields(alert, RULE))
+    return template_fields(alert, RULE)
+
+
+FIELDS = fields_of(LABELS)
+
+
+def render(source: str, labels: dict[str, str] | None = None) -> str:
+    return compile_template(source)(fields_of(LABELS if labels is None else labels))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +157,76 @@ def test_no_template_makes_the_compiler_raise_anything_else(source):
         compile_template("{{" + source + "}}")
     except TemplateProblemError as exc:
         assert str(exc)  # noqa: PT017 (either it compiles, or it says why not)
+
+
+SNIPPETS = r"""
+{{ labels.service }}
+{{ labels.items|int * 2 }}
+{{ labels.missing|default('?') }}
+{{ labels.missing }}
+{{- team }}
+{{ team -}}
+{{team}}
+{{ '}}' }}
+{{ "{{" }}
+{{ 'it''s' }}
+{{ '\n' }}
+{{ 1-}}
+{{+1}}
+{{ }}
+{{ nope }}
+{{ 1 # 2 }}
+{{ [rule, team] }}
+{{ 1 if false }}
+{{ 'A' if labels.env == 'prod' else "B" }}
+{{
+}}
+{
+}
+{%
+%}
+{% if labels.env == 'prod' %}
+{% else %}
+{% endif %}
+{% raw %}
+{% endraw %}
+{# no #}
+#}
+text
+'
+"
+-
+"""
+PIECES = st.sampled_from([*SNIPPETS.split("\n"), " ", "\t", "\n", "\r\n", "\r", "{{ labels['a-b'] }}", "{{\nrule\n}}"])
+
+
+@given(st.lists(PIECES, max_size=6).map("".join))
+@example("a {{- team }}")
+@example("{{ team -}} a")
+@example("a{{{ team }}}")
+@example("{{ '}}' }} {{ team }}")
+@example("{{ team }}\n\n")
+@example("{{ team }}\r\n{{ rule }}")
+@example("{% raw %}{{ team }}{% endraw %}")
+@example("{# {{ team }} #}")
+@settings(max_examples=600, deadline=None)
+def test_a_template_in_pieces_says_what_jinja_says_of_it_as_a_whole(source):
+    def outcome(way: Callable[[], str]) -> tuple[type | None, str]:
+        try:
+            return None, way()
+        except (TemplateProblemError, TemplateError, TypeError) as exc:
+            return type(exc), str(exc)
+
+    whole = outcome(lambda: "".join(templates._compile(source).generate(FIELDS)))
+    assert outcome(lambda: compile_template(source)(FIELDS)) == whole
+
+
+def test_an_expression_that_many_templates_share_is_compiled_once():
+    renderers = [compile_template(f"T{number}: {{{{ labels.service|upper }}}} is down") for number in range(100)]
+    assert [renderer(FIELDS) for renderer in renderers] == [f"T{number}: LEDGER is down" for number in range(100)]
+    before = templates._compile_expression.cache_info().misses
+    compile_template("another text: {{ labels.service|upper }}")
+    assert templates._compile_expression.cache_info().misses == before
 
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=5))
