@@ -188,13 +188,12 @@ class DaemonProcess:
 
     def incidents(self) -> list[dict[str, Any]]:
         """All incidents, oldest first."""
-        return self.get("/api/v1/incidents?state=all&limit=200").json()["incidents"][::-1]
+        newest_first: list[dict[str, Any]] = self.get("/api/v1/incidents?state=all&limit=200").json()["incidents"]
+        return newest_first[::-1]
 
     def incident(self, incident_id: str) -> dict[str, Any]:
-        return self.get(f"/api/v1/incidents/{incident_id}").json()
-
-    def envelopes(self) -> list[dict[str, Any]]:
-        return self.get("/api/v1/envelopes?limit=200").json()["envelopes"]
+        found: dict[str, Any] = self.get(f"/api/v1/incidents/{incident_id}").json()
+        return found
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric over everything that bears these labels."""

@@ -8,45 +8,53 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from ingestd.intake import gate
 from ingestd.store import dialect
-from ingestd.workers import dispatcher, jobs
+from ingestd.workers import jobs
+from ingestd.workers.worker import Bell
+
+_STALL_SECONDS = 0.2
 
 
 def sync_less() -> None:
     """Commits that return before they are on disk."""
-    engine_for = dialect.engine_for
+    engine_for: Callable[..., Any] = dialect.engine_for
 
-    def careless(url: str, **options: object) -> object:
+    def careless(url: str, **options: Any) -> Any:
         return engine_for(url, **{**options, "synchronous": "NORMAL"})
 
-    dialect.engine_for = careless
+    _plant(dialect, "engine_for", careless)
 
 
 def never_look_up() -> None:
     """What may have been sent is sent again without looking for it."""
-    take = jobs.take
+    take: Callable[..., jobs.Take] = jobs.take
 
-    def hasty(*arguments: object) -> jobs.Take:
+    def hasty(*arguments: Any) -> jobs.Take:
         taken = take(*arguments)
-        sent_again = tuple(jobs.replace(job, is_lookup=False) for job in taken.jobs)
-        return jobs.Take(sent_again, taken.dropped)
+        return jobs.Take(tuple(replace(job, is_lookup=False) for job in taken.jobs), taken.dropped)
 
-    dispatcher.jobs.take = hasty
+    _plant(jobs, "take", hasty)
 
 
 def stand_still() -> None:
-    """A fifth of a second of work on the event loop for each envelope, in one go."""
-    put = gate.Gate.put
+    """Work on the event loop, in one go, whenever a worker is woken; an envelope wakes one."""
+    ring = Bell.ring
 
-    def busy(*arguments: object, **named: object) -> None:
-        end = time.thread_time() + 0.2
+    def busy(bell: Bell) -> None:
+        end = time.thread_time() + _STALL_SECONDS
         while time.thread_time() < end:
             pass
-        put(*arguments, **named)
+        ring(bell)
 
-    gate.Gate.put = busy
+    _plant(Bell, "ring", busy)
+
+
+def _plant(place: object, name: str, fault: object) -> None:
+    assert hasattr(place, name), f"{place} has no {name} any more: the fault must be planted elsewhere"
+    setattr(place, name, fault)
 
 
 FAULTS: dict[str, Callable[[], None]] = {
@@ -58,6 +66,7 @@ FAULTS: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
+    """Plant the fault that the first argument names, then be ``ingestd`` with the others."""
     fault = sys.argv.pop(1)
     FAULTS[fault]()
     from ingestd.cli import main as ingestd

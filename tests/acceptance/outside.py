@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
@@ -25,6 +26,18 @@ _NOT_PASSED_ON = {"content-length", "transfer-encoding", "connection"}
 def now() -> datetime:
     """The clock of the outside: these tests are about real time."""
     return datetime.now(UTC)
+
+
+def read_maildir(folder: Path) -> list[EmailMessage]:
+    """The messages that have arrived whole; none if the folder is not there yet."""
+    paths = sorted((folder / "new").glob("*"))
+    return [_message(path.read_bytes()) for path in paths]
+
+
+def _message(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage), "the policy makes these"
+    return message
 
 
 class LoopThread:
@@ -128,9 +141,7 @@ class MailServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        content = envelope.content if isinstance(envelope.content, bytes) else b""
-        message = email.message_from_bytes(content, policy=email.policy.default)
-        assert isinstance(message, EmailMessage), "the policy makes these"
+        message = _message(envelope.content if isinstance(envelope.content, bytes) else b"")
         self.taken += [(receiver, message) for receiver in envelope.rcpt_tos]
         return "250 kept"
 

@@ -130,7 +130,8 @@ def freshdesk_and_mail(folder: Path, serve: Callable[..., Any], start: Callable[
     def listen() -> list[Told]:
         found = []
         for receiver, message in [*mail.taken]:
-            text = message.get_body(("plain",)).get_content()
+            body = message.get_body(("plain",))
+            text = body.get_content() if body else ""
             word = message["Subject"].partition("]")[0].removeprefix("[")
             found.append(_read(receiver.partition("@")[0], word, f"{message['Subject']}\n{text}"))
         return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import mailbox
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import yaml
 from connectors.freshdesk.fake import FreshdeskFake, RateLimits
 from connectors.freshdesk.wire import COMMON_TAG
 from tests.acceptance.daemon import ROOT, SERVE, config_of, warm
-from tests.acceptance.outside import now
+from tests.acceptance.outside import now, read_maildir
 from tests.acceptance.waiting import until
 
 CYCLE_COUNT = 40
@@ -154,7 +153,7 @@ async def test_forty_kills_lose_nothing_that_was_acknowledged_and_make_no_second
     incidents = {row[0] for row in daemon.rows("SELECT id FROM incidents")}
     tickets = siege.tickets()
     looked_up_count = sum("/search/" in request.url for request in siege.desk.requests)
-    mails = list(mailbox.Maildir(tmp_path / "mail", create=False))
+    mails = read_maildir(tmp_path / "mail")
     pages = Counter(mail["X-Ingestd-Id"] for mail in mails)
     print(
         f"\n{CYCLE_COUNT} kills in {killing_seconds:.1f} s: {len(acknowledged)} acknowledged, {len(stored)} stored, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mailbox
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from connectors.freshdesk.fake import FreshdeskFake, RateLimits
 from connectors.freshdesk.wire import COMMON_TAG
 from ingestd.store import dialect
 from tests.acceptance.daemon import DaemonProcess, config_of
-from tests.acceptance.outside import now
+from tests.acceptance.outside import now, read_maildir
 from tests.acceptance.waiting import until
 from tests.store.postgres_server import PostgresServer
 
@@ -71,10 +70,6 @@ def is_settled(url: str) -> bool:
     return waiting == unsettled == [(0,)]
 
 
-def mails(folder) -> list[mailbox.MaildirMessage]:
-    return list(mailbox.Maildir(folder / "mail", create=False))
-
-
 def test_a_webhook_becomes_one_ticket_and_one_page_and_an_answer_ends_it(
     start, config, tmp_path, database_url, notification
 ):
@@ -82,15 +77,25 @@ def test_a_webhook_becomes_one_ticket_and_one_page_and_an_answer_ends_it(
     daemon = start(settings)
     for _ in range(3):
         assert daemon.send(notification(instance="shop1")).status_code == 202
-    until(lambda: mails(tmp_path) and tickets() and is_settled(database_url), 20, "settled", last_words=daemon.log)
-    [mail] = mails(tmp_path)
-    link = re.search(r"/p/[\w-]+", mail.get_payload()[0].get_payload(decode=True).decode())
+    until(
+        lambda: read_maildir(tmp_path / "mail") and tickets() and is_settled(database_url),
+        20,
+        "settled",
+        last_words=daemon.log,
+    )
+    [mail] = read_maildir(tmp_path / "mail")
+    link = re.search(r"/p/[\w-]+", mail.get_body(("plain",)).get_content())
     assert daemon.get(link[0]).status_code == 200
     assert daemon.incidents()[0]["state"] == "triggered"
     assert daemon.post(link[0]).status_code == 200
     assert daemon.incidents()[0]["state"] == "acknowledged"
     assert daemon.send(notification("resolved", instance="shop1")).status_code == 202
-    until(lambda: tickets()[0]["is_done"] and len(mails(tmp_path)) == 2, 20, "the end is told", last_words=daemon.log)
+    until(
+        lambda: tickets()[0]["is_done"] and len(read_maildir(tmp_path / "mail")) == 2,
+        20,
+        "the end is told",
+        last_words=daemon.log,
+    )
     until(lambda: is_settled(database_url), 20, "settled", last_words=daemon.log)
     assert len(tickets()) == 1
     assert daemon.stop() == 0
@@ -115,7 +120,7 @@ def test_two_daemons_on_one_database_make_one_ticket_and_one_page(start, config,
     assert rows(database_url, "SELECT count(*) FROM incidents") == [(INCIDENT_COUNT,)]
     tags = Counter(tag for ticket in tickets() for tag in ticket["tags"] if tag != COMMON_TAG)
     assert len(tags) == tags.total() == INCIDENT_COUNT
-    pages = Counter(mail["X-Ingestd-Id"] for mail in mails(tmp_path))
+    pages = Counter(mail["X-Ingestd-Id"] for mail in read_maildir(tmp_path / "mail"))
     assert len(pages) == pages.total() == INCIDENT_COUNT
     worked = [daemon.metric("ingestd_deliveries_total", outcome="done") for daemon in daemons]
     assert sum(worked) == 2 * INCIDENT_COUNT
