@@ -68,8 +68,8 @@ class Worker:
         while True:
             try:
                 has_more = await self._step()
-                self._failures_in_a_row = 0
                 idle = 0.0 if has_more else min(await self._idle_seconds(), self._idle_seconds_max)
+                self._failures_in_a_row = 0
             except Exception as error:  # noqa: BLE001 (a worker must outlive whatever one step meets; it is logged and counted)
                 idle = self._note_failure(error)
             self.cycle_count += 1
