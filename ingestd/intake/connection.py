@@ -38,6 +38,7 @@ class Connection(RequestHandler):
         "_held",
         "_is_in_lane",
         "_is_pending",
+        "_is_rejected",
         "_lane",
         "_missing",
         "_parts",
@@ -63,6 +64,7 @@ class Connection(RequestHandler):
         self._answered_count = 0
         self._header_bytes = 0
         self._header_end = b""
+        self._is_rejected = False
 
     def is_served(self) -> bool:
         """Whether headers are complete and their answer is not written yet. aiohttp counts requests as their headers are parsed."""
@@ -86,6 +88,8 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """To the lane, or to aiohttp."""
+        if self._is_rejected:
+            return
         if not self._is_in_lane:
             self._receive(data)
         elif self._is_pending:
@@ -238,7 +242,13 @@ class Connection(RequestHandler):
         """Answer without a request, and close."""
         self._stop_waiting()
         self._floor.count(reason)
-        if self.transport is not None and self._header_bytes:
-            line = f"HTTP/1.1 {reason.status} {HTTPStatus(reason.status).phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            self.transport.write(line.encode())
-        self.force_close()
+        if self.transport is None or not (self._header_bytes or reason is Refusal.HEADER_TOO_LARGE):
+            self.force_close()
+            return
+        line = f"HTTP/1.1 {reason.status} {HTTPStatus(reason.status).phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        self.transport.write(line.encode())
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # Closing with something unread would send a reset, and the peer would not see the answer.
+        self._is_rejected = True
+        self._patience = self._loop.call_later(self._floor.limits.linger_seconds, self.force_close)

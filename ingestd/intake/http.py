@@ -32,7 +32,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 PREFIX: Final = "/api/v1/webhooks/"
 _JSON_HEADERS: Final = {hdrs.CONTENT_TYPE: "application/json"}
 _METHODS: Final = {hdrs.METH_POST, hdrs.METH_PUT}
-_CLOSING: Final = {Refusal.TOO_LARGE, Refusal.BODY_TIMEOUT, Refusal.BODY_BROKEN}
+_CLOSING: Final = {Refusal.ENCODING, Refusal.TOO_LARGE, Refusal.BODY_TIMEOUT, Refusal.BODY_BROKEN}
 """After these the next request begins nobody knows where, or too far away."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,10 +126,11 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
 
     async def make(
         doors: Sequence[SourceDoor] = (SourceDoor("alertmanager", SourceKind.ALERTMANAGER, Open()),),
-        limits: ServerLimits = ServerLimits(),
+        limits: ServerLimits | None = None,
         *,
         tls: Tls | None = None,
     ) -> House:
+        limits = limits or ServerLimits()
         database = ThreadedDatabase(f"sqlite:///{tmp_path}/intake{len(houses)}.db")
         await database.run(migrate)
         metrics, clock = Metrics(), SetClock()
@@ -164,10 +164,3 @@ def request_of(
     }
     lines = [f"{method} /api/v1/webhooks/{source} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-@asynccontextmanager
-async def raised(seconds: float = 20.0) -> AsyncIterator[None]:
-    """Fails a test that waits for what does not come."""
-    async with asyncio.timeout(seconds):
-        yield

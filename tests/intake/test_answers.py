@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.core.sources import SourceKind
-from ingestd.intake.settings import Bearer, Open, Secret, ServerLimits, SourceDoor
+from ingestd.intake.settings import Bearer, Open, Secret, SourceDoor
 from tests.intake.conftest import ALERT, request_of
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*/*.json"))
@@ -257,7 +257,7 @@ async def test_a_reload_changes_the_doors_of_open_connections(build):
 
 
 async def test_many_senders_at_once_each_get_their_own_envelope(build):
-    house = await build(limits=ServerLimits())
+    house = await build()
     bodies = [b'{"number":%d}' % number for number in range(200)]
     answers = await asyncio.gather(*(house.ask(request_of(body)) for body in bodies))
     ids = {json.loads(answer.body)["envelope"]: body for answer, body in zip(answers, bodies, strict=True)}

@@ -77,7 +77,7 @@ BAD = [
     (TIMED, signed(at="now")),
     (TIMED, signed(at="-1")),
     (TIMED, signed(at="9" * 5000)),
-    (TIMED, signed(at="１２")),
+    (TIMED, signed(at="\uff11\uff12")),
 ]
 
 
