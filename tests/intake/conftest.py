@@ -164,3 +164,10 @@ def request_of(
     }
     lines = [f"{method} /api/v1/webhooks/{source} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Return when something holds that another part of the process brings about."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.005)

@@ -10,7 +10,7 @@ import pytest
 
 from ingestd.core.sources import SourceKind
 from ingestd.intake.settings import Open, ServerLimits, SourceDoor
-from tests.intake.conftest import ALERT, request_of
+from tests.intake.conftest import ALERT, request_of, until
 
 SHORT = ServerLimits(header_seconds=0.05, body_seconds=0.05, linger_seconds=0.05)
 
@@ -74,8 +74,7 @@ async def test_the_rest_of_a_slow_plain_body_is_still_taken(build):
     peer = await house.peer()
     data = request_of()
     peer.send(data[:-5])
-    while not _requests_with_aiohttp(house):
-        await asyncio.sleep(0.005)
+    await until(lambda: _requests_with_aiohttp(house))
     peer.send(data[-5:])
     assert (await peer.answer()).status == 202
     assert [envelope.body for envelope in await house.stored()] == [ALERT]
@@ -135,8 +134,7 @@ async def test_a_newcomer_does_not_push_out_those_that_are_being_served(build):
     served = [await house.peer() for _ in range(4)]
     for peer, method in zip(served, ["POST", "PUT"] * 2, strict=True):
         peer.send(request_of(method=method))
-    while house.gate._count < 4:
-        await asyncio.sleep(0.005)
+    await until(lambda: house.gate._count == 4)
     newcomer = await house.peer()
     assert await newcomer.end() == b""
     go_on.set()
@@ -150,10 +148,10 @@ async def test_a_connection_is_at_work_until_it_is_answered_whatever_it_sends_me
     blocking = asyncio.ensure_future(house.database.run(lambda _connection: go_on.wait(20)))
     peer = await house.peer()
     peer.send(request_of(b"[1]"))
-    while house.gate._count < 1:
-        await asyncio.sleep(0.005)
+    await until(lambda: house.gate._count == 1)
     peer.send(request_of(b"[2]"))
-    await asyncio.sleep(0.2)  # four times what a quiet one gets
+    idle = await house.peer()
+    assert await idle.end() == b"", "quiet ones go meanwhile"
     go_on.set()
     await blocking
     assert [(await peer.answer()).status for _ in range(2)] == [202, 202]
@@ -175,11 +173,11 @@ async def test_more_than_may_be_held_is_read_when_its_turn_comes(build):
     peer = await house.peer()
     bodies = [b'{"n":%d,"x":"%b"}' % (number, b"x" * 50_000) for number in range(8)]
     peer.send(request_of(bodies[0]))
-    while house.gate._count < 1:
-        await asyncio.sleep(0.005)
+    await until(lambda: house.gate._count == 1)
     for body in bodies[1:]:
         peer.send(request_of(body))
-    await asyncio.sleep(0.05)
+    [connection] = house.runner.server.connections
+    await until(lambda: len(connection._held) > 64 * 1024)
     go_on.set()
     await blocking
     assert [(await peer.answer()).status for _ in bodies] == [202] * len(bodies)
@@ -290,7 +288,6 @@ async def test_the_rest_of_a_refused_body_is_no_request(build):
     assert (await peer.answer()).status == 413
     for _ in range(3):
         peer.send(HIDDEN)
-        await asyncio.sleep(0.01)
     await peer.end()
     assert await house.stored() == []
 

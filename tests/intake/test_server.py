@@ -12,7 +12,7 @@ import pytest
 
 from ingestd.intake.server import Tls
 from ingestd.intake.settings import ServerLimits
-from tests.intake.conftest import request_of
+from tests.intake.conftest import request_of, until
 
 NET = Path(__file__).parents[1] / "net" / "tls"
 OWN = Path(__file__).parent / "tls"
@@ -29,8 +29,7 @@ async def test_a_stop_answers_what_has_come_whole_and_lets_the_others_go(build):
     parts[0].send(request_of()[:-5])
     parts[1].send(request_of(method="PUT")[:-5])
     idle = await house.peer()
-    while house.gate._count < 2:
-        await asyncio.sleep(0.005)
+    await until(lambda: house.gate._count == 2)
     stopping = asyncio.ensure_future(house.runner.cleanup())
     assert [await peer.end() for peer in (*parts, idle)] == [b"", b"", b""]
     go_on.set()
