@@ -56,11 +56,22 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
         moved = replace(escalation, step_index=escalation.step_index + 1)
     elif escalation.loops_done + 1 < escalation.loop_count:
         moved = replace(escalation, step_index=0, loops_done=escalation.loops_done + 1)
+    elif _has_new_people(escalation, policy):
+        text = f"people of policy “{escalation.policy_name}” as it was have left: going on with the policy as it is now"
+        draft.note(incident, "escalation", text, reason="policy_changed")
+        return start(draft, incident, escalation.policy_name, policy, PageReason.NOBODY_REACHABLE)
     else:
         text = f"nobody answered: every step of policy “{escalation.policy_name}” has run {escalation.loop_count}×"
         draft.note(incident, "escalation", text, reason="exhausted", for_ticket=True)
         return draft.put_incident(replace(incident, escalation=replace(escalation, is_exhausted=True)))
     return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+
+
+def _has_new_people(escalation: Escalation, policy: Policy) -> bool:
+    """Whether somebody whom the copy of the policy names is not known any more, and the policy in force names others."""
+    fresh = policy.escalations.get(escalation.policy_name)
+    has_gaps = any(name not in policy.people for step in escalation.steps for name in step.people)
+    return has_gaps and fresh is not None and fresh.steps != escalation.steps
 
 
 def resume(draft: Draft, incident: Incident) -> Incident:
@@ -124,7 +135,7 @@ def _page(
 def fail_over(
     draft: Draft, incident: Incident, name: PersonName, failed: Channel, policy: Policy, *, level: int
 ) -> Incident:
-    """A channel does not reach the person: page by the next one at once.
+    """A channel does not reach the person: page by the next one at once; by their first one if a reload took the channel away.
 
     With no channel left for anybody of the present step, the next level is due now. ``level`` is that of the page that failed.
     """
@@ -133,7 +144,7 @@ def fail_over(
         return incident
     person = policy.people.get(name)
     usable = [c for c, _ in person.channels if c in policy.channel_connectors] if person else []
-    following = usable[usable.index(failed) + 1 :] if failed in usable else []
+    following = usable[usable.index(failed) + 1 :] if failed in usable else usable
     if following:
         draft.note(incident, "page", f"{failed} does not reach {name}: trying {following[0]}", reason="channel_failed")
         return _page(draft, incident, name, following[0], policy, level, f"{failed} did not get through")

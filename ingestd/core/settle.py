@@ -16,7 +16,7 @@ from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident
-from ingestd.core.names import EffectKind, IncidentState
+from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
 from ingestd.core.policy import Policy
 
 PAGE_FAILURES_BEFORE_FAIL_OVER = 2
@@ -73,7 +73,7 @@ def settle(
         and not after.state.is_settled
         and incident.state is not IncidentState.TRIGGERED
     ):
-        return _drop_late_page(draft, after, outcome, incident, now)
+        return _drop_late_page(draft, after, outcome, incident, policy, now)
     if delivery.kind is EffectKind.PAGE:
         after = _follow_page(draft, after, outcome, incident, policy)
     elif delivery.kind.is_ticket:
@@ -81,13 +81,15 @@ def settle(
     return Settlement(after, draft.finish())
 
 
-def _drop_late_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, now: datetime) -> Settlement:
+def _drop_late_page(
+    draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, policy: Policy, now: datetime
+) -> Settlement:
     """Somebody answered while the page was on its way, and it did not get through: it is not tried again.
 
     If it may have arrived all the same, its receiver counts as told and will hear of the end.
     """
     if outcome.kind is OutcomeKind.UNKNOWN and after.person is not None and after.channel is not None:
-        escalation.told(draft, incident, after.person, after.channel)
+        _was_told(draft, incident, after.person, after.channel, policy)
     reason = relevance.page_is_moot(incident, is_superseded=False)
     detail = reason.value if reason else outcome.detail
     return Settlement(replace(after, state=DeliveryState.DROPPED, detail=detail, settled_at=now), draft.finish())
@@ -138,12 +140,7 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
     where = f"{after.person} by {after.channel}"
     if outcome.kind is OutcomeKind.DONE:
         draft.note(incident, "page", f"paged {where}", reason="handed_over")
-        incident = escalation.told(draft, incident, after.person, after.channel)
-        if incident.state is IncidentState.RESOLVED and _was_first_told_now(incident, after):
-            # It was on its way out while the incident was resolved: whoever got the page must get the end of it too.
-            connector = policy.channel_connectors.get(after.channel)
-            if connector is not None:
-                draft.add_effect(incident, connector, EffectKind.NOTICE, person=after.person, channel=after.channel)
+        _was_told(draft, incident, after.person, after.channel, policy)
         return after
     fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
     is_slow = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
@@ -154,13 +151,14 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
     return replace(after, is_failed_over=True)
 
 
-def _was_first_told_now(incident: Incident, after: Delivery) -> bool:
-    told = (
-        [channel for person, channel in incident.escalation.paged if person == after.person]
-        if incident.escalation
-        else []
-    )
-    return told == [after.channel]
+def _was_told(draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy) -> None:
+    """The person has this page, or may have it. If it is over by now and they were not told before, they are told that too."""
+    told_before = {person for person, _ in incident.escalation.paged} if incident.escalation else set()
+    incident = escalation.told(draft, incident, name, channel)
+    connector = policy.channel_connectors.get(channel)
+    if incident.state.is_open or name in told_before or connector is None:
+        return
+    draft.add_effect(incident, connector, EffectKind.NOTICE, person=name, channel=channel)
 
 
 def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident) -> None:
@@ -184,6 +182,15 @@ def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: In
     elif outcome.kind is OutcomeKind.CREDENTIALS_REJECTED and after.failed_count == 1:
         text = f"{after.connector} rejects our credentials; “{after.kind}” waits until an admin mends them"
         draft.note(incident, "ticket", text, reason="credentials_rejected")
+
+
+def give_up_page(delivery: Delivery, incident: Incident, policy: Policy, now: datetime) -> Decision:
+    """What follows when a page cannot even be addressed: a reload took the person or their address away."""
+    draft = Draft(Snapshot(incidents={incident.id: incident}), now)
+    is_page = delivery.kind is EffectKind.PAGE and not delivery.is_failed_over
+    if is_page and delivery.person is not None and delivery.channel is not None:
+        escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy, level=delivery.level)
+    return draft.finish()
 
 
 def settle_receipt(

@@ -103,6 +103,8 @@ class Dispatcher:
         for delivery, reason in taken.dropped:
             self._metrics.dropped.labels(self.name, delivery.kind.value, reason.value).inc()
             log.info(log_events.DELIVERY_DROPPED, delivery=delivery.key, reason=reason.value)
+        for decision in taken.decisions:
+            self._wake.after_decision(decision)
         for delivery, error in taken.broken:
             self._metrics.worker_failures.labels(f"dispatcher:{self.name}").inc()
             log.error(log_events.DELIVERY_BROKEN, delivery=delivery.key, exc_info=error)

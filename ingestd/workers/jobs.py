@@ -16,7 +16,7 @@ from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import DeadlineKind, Decision, DropReason, TimelineEntry
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind
-from ingestd.core.settle import Outcome, OutcomeKind, settle
+from ingestd.core.settle import Outcome, OutcomeKind, give_up_page, settle
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
 from ingestd.store import apply, dialect, links, outbox, timeline, view
 from ingestd.store import incidents as incident_store
@@ -51,6 +51,8 @@ class Take:
     dropped: tuple[tuple[Delivery, DropReason], ...]
     broken: tuple[tuple[Delivery, Exception], ...] = ()
     """What could not be put together because of a fault of ours; parked, so that it cannot stop what waits behind it."""
+    decisions: tuple[Decision, ...] = ()
+    """What followed from the drops."""
 
 
 def take(
@@ -66,6 +68,7 @@ def take(
     jobs: list[Job] = []
     dropped: list[tuple[Delivery, DropReason]] = []
     broken: list[tuple[Delivery, Exception]] = []
+    decisions: list[Decision] = []
     claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=len(tokens))
     for delivery, token in zip(claimed, tokens, strict=False):
         try:
@@ -92,7 +95,9 @@ def take(
         )
         _note_drop(connection, delivery, made, now)
         dropped.append((delivery, made))
-    return Take(tuple(jobs), tuple(dropped), tuple(broken))
+        if made is DropReason.PERSON_UNKNOWN:
+            decisions.append(_give_up(connection, delivery, standing, now))
+    return Take(tuple(jobs), tuple(dropped), tuple(broken), tuple(decisions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,14 @@ def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, n
     text = f"{delivery.kind}{whom} not sent: {reason.replace('_', ' ')}"
     entry = TimelineEntry(delivery.incident_id, now, "dropped", reason.value, text)
     apply.write(connection, Decision(timeline=(entry,)), now)
+
+
+def _give_up(connection: Connection, delivery: Delivery, standing: Standing, now: datetime) -> Decision:
+    incident = incident_store.load(connection, delivery.incident_id)
+    assert incident is not None, "it was there when the delivery was dropped"
+    decision = give_up_page(delivery, incident, standing.policy, now)
+    apply.write(connection, decision, now)
+    return decision
 
 
 def _make(

@@ -165,6 +165,30 @@ def test_a_failure_on_an_earlier_level_or_of_a_person_who_left_hurries_nobody():
     assert escalates_in(fail(incident(), PersonName("stranger"), Channel.SMS)[0]) is None
 
 
+def test_a_channel_that_a_reload_took_away_is_followed_by_those_that_are_left():
+    only_mail = replace(POLICY, channel_connectors={Channel.EMAIL: "mail"})
+    decision, _ = fail(incident(), ADA, Channel.SMS, only_mail)
+    assert step(Draft(Snapshot(), NOW), decision) == [("ada", "email", 1)]
+
+
+def test_when_people_of_the_copy_have_left_the_policy_in_force_takes_over_instead_of_giving_up():
+    old = incident(escalation=escalation(steps=(Step((PersonName("stranger"),), 300),)))
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.advance(draft, old, POLICY, PageReason.NOBODY_REACHABLE)
+    decision = draft.finish()
+    assert step(draft, decision) == [("ada", "sms", 1)]
+    assert after.escalation.steps == POLICY.escalations["default"].steps
+    assert decision.timeline[0].reason == "policy_changed"
+
+
+def test_a_policy_that_was_changed_does_not_prolong_an_escalation_whose_people_are_all_there():
+    old = incident(escalation=escalation(steps=(Step((BO,), 300),)))
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.advance(draft, old, POLICY, PageReason.NOBODY_ANSWERED)
+    assert after.escalation.is_exhausted
+    assert draft.finish().effects == ()
+
+
 def test_an_exhausted_escalation_is_not_revived_by_a_failure():
     spent = incident(escalation=escalation(step_index=2, is_exhausted=True))
     assert escalates_in(fail(spent, CY, Channel.EMAIL)[0]) is None

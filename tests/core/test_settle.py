@@ -10,7 +10,7 @@ import pytest
 from ingestd.core.delivery import DeliveryState
 from ingestd.core.effects import DropReason
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
-from ingestd.core.settle import NOT_TWICE, Outcome, OutcomeKind, Settlement, settle, settle_receipt
+from ingestd.core.settle import NOT_TWICE, Outcome, OutcomeKind, Settlement, give_up_page, settle, settle_receipt
 from ingestd.testing.builders import NOW, delivery, escalation, incident
 from ingestd.testing.world import policy
 
@@ -160,16 +160,35 @@ def test_a_page_fails_over_once():
 def test_a_page_that_fails_after_somebody_answered_is_given_up(state, reason, outcome):
     settled = ends(EffectKind.PAGE, outcome, state=state)
     assert (settled.delivery.state, settled.delivery.detail) == (DROPPED, reason.value)
-    assert effects(settled) == []
     told = settled.decision.incidents[0].escalation.paged if settled.decision.incidents else ()
     assert bool(told) is (outcome is OutcomeKind.UNKNOWN), "who may have got the page hears of the end"
+    is_told_now = told and not state.is_open
+    assert effects(settled) == (["INC-1001/sms/notice/1"] if is_told_now else [])
 
 
 def test_a_page_that_arrives_after_the_resolve_is_followed_by_its_end():
     settled = ends(EffectKind.PAGE, OutcomeKind.DONE, state=IncidentState.RESOLVED)
     assert effects(settled) == ["INC-1001/sms/notice/1"]
-    told_by_mail = ((PersonName("ada"), Channel.EMAIL),)
-    assert effects(ends(EffectKind.PAGE, OutcomeKind.DONE, state=IncidentState.RESOLVED, paged=told_by_mail)) == []
+
+
+@pytest.mark.parametrize("outcome", [OutcomeKind.DONE, OutcomeKind.UNKNOWN])
+@pytest.mark.parametrize("channel", list(Channel))
+def test_who_was_paged_before_has_heard_of_the_end_and_hears_of_it_once(channel, outcome):
+    told = ((PersonName("ada"), channel),)
+    assert effects(ends(EffectKind.PAGE, outcome, state=IncidentState.RESOLVED, paged=told)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "followed_by"),
+    [
+        (EffectKind.PAGE, {}, ["INC-1001/mail/page/1"]),
+        (EffectKind.PAGE, {"is_failed_over": True}, []),
+        (EffectKind.NOTICE, {}, []),
+    ],
+)
+def test_a_page_that_cannot_be_addressed_any_more_goes_by_the_next_channel(kind, changes, followed_by):
+    given_up = give_up_page(replace(delivery(kind), **changes), incident(), POLICY, NOW)
+    assert [effect.key for effect in given_up.effects] == followed_by
 
 
 # ------------------------------------------------------------------ tickets

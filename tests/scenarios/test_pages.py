@@ -359,3 +359,36 @@ def test_a_rule_that_says_so_pages_nobody(new_day, nothing_else_arrives):
     assert len(day.tickets.kept) == 1
     nothing_else_arrives(day)
     assert day.pages() == []
+
+
+def test_who_was_paged_twice_when_it_was_resolved_hears_of_the_end_once(new_day, nothing_else_arrives):
+    pages = []
+
+    def resolve_while_the_second_is_under_way(point: str) -> None:
+        if point == "before sms page":
+            pages.append(point)
+            if len(pages) == 2:
+                day.resolve_by_hand("INC-1001", by="bo")
+
+    plan = policy(steps=(together("ada", wait_seconds=60),), loop_count=3)
+    day = new_day(policy=plan, at_point=resolve_while_the_second_is_under_way)
+    day.fires()
+    day.advance(minutes=2)
+    assert day.pages() == [("ada", "sms", "page"), ("ada", "sms", "page"), ("ada", "sms", "resolved")]
+    nothing_else_arrives(day)
+
+
+def test_who_may_have_got_a_page_while_it_was_resolved_hears_of_the_end(new_day, nothing_else_arrives):
+    pages = []
+
+    def resolve_while_it_is_under_way(point: str) -> None:
+        if point == "before sms page" and not pages:
+            pages.append(point)
+            day.resolve_by_hand("INC-1001", by="bo")
+
+    day = new_day(at_point=resolve_while_it_is_under_way)
+    day.sms.faults = [Fault.LOSE_REPLY]
+    day.fires()
+    day.advance(minutes=1)
+    assert day.pages() == [("ada", "sms", "page"), ("ada", "sms", "resolved")]
+    nothing_else_arrives(day)
