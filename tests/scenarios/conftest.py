@@ -33,7 +33,7 @@ def new_day(tmp_path: Path) -> Iterator[Callable[..., World]]:
     worlds = []
 
     def begin(**settings: object) -> World:
-        world = World(tmp_path / f"ingestd-{len(worlds)}.db", check=_every_promise_holds, **settings)
+        world = World(tmp_path / f"ingestd-{len(worlds)}.db", **{"check": _every_promise_holds, **settings})
         worlds.append(world)
         return world
 
