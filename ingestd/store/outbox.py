@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.names import EffectKey, IncidentId
+from ingestd.core.names import EffectKey, EffectKind, IncidentId
+from ingestd.store import dialect
 from ingestd.store.rows import columns_of, row_of, value_of
-from ingestd.store.schema import HAS_RECEIPT, is_open, is_unsettled, outbox
+from ingestd.store.schema import HAS_RECEIPT, incidents, is_open, is_unsettled, outbox
 
 __all__ = [
     "UNSETTLED",
@@ -215,7 +216,9 @@ def make_due(connection: Connection, key: EffectKey, now: datetime) -> bool:
 
 
 def drop(connection: Connection, key: EffectKey, reason: str, now: datetime) -> bool:
-    """Never perform a delivery that is not on its way. False if there is no such one."""
+    """Never perform a delivery that is not on its way. False if there is no such one. The news of a comment rides with the next."""
+    dialect.serialise_decisions(connection)
+    before = load(connection, key)
     changed = connection.execute(
         update(outbox)
         .where(
@@ -224,4 +227,10 @@ def drop(connection: Connection, key: EffectKey, reason: str, now: datetime) -> 
         )
         .values(state=DeliveryState.DROPPED, detail=reason, settled_at=now)
     )
-    return changed.rowcount == 1
+    if before is None or changed.rowcount != 1:
+        return False
+    if before.kind is EffectKind.TICKET_COMMENT and before.noted_up_to is None:
+        connection.execute(
+            update(incidents).where(incidents.c.id == before.incident_id).values(is_comment_waiting=False)
+        )
+    return True

@@ -134,6 +134,18 @@ def test_a_refused_comment_does_not_lose_its_news(day, nothing_else_arrives):
     nothing_else_arrives(day)
 
 
+def test_a_comment_that_somebody_dropped_by_hand_does_not_silence_the_ticket(day, nothing_else_arrives):
+    day.fires()
+    day.acknowledge("INC-1001")
+    assert day.database.run_now(outbox.drop, "INC-1001/tickets/ticket-comment/1", "by_hand: test", day.now())
+    day.advance(minutes=1)
+    assert day.tickets.kept[0].comments == []
+    day.note("INC-1001", "cleaning up")
+    day.advance(minutes=1)
+    assert [lines for _, lines in day.tickets.kept[0].comments] == [("acknowledged by ada (link)", "cleaning up")]
+    nothing_else_arrives(day)
+
+
 def test_a_ticket_that_somebody_deleted_is_opened_anew_once(day, nothing_else_arrives):
     day.fires()
     day.advance(minutes=1)
