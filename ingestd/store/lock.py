@@ -30,5 +30,6 @@ class FileLock:
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let the next daemon in."""
+        """Let the next daemon in, even if a child that is just being started has the handle for a moment longer."""
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
         os.close(self._handle)

@@ -121,6 +121,37 @@ async def test_a_full_disk_is_an_error_leaves_nothing_partial_and_is_survived(on
     assert await on_sqlite.read(numbers) == [1, 2, 3, *range(10, 19)]
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_file_that_is_removed_or_replaced_is_not_written_to_any_more(
+    on_sqlite: ThreadedDatabase, sqlite_url: str, is_replaced: bool
+) -> None:
+    """SQLite itself would go on, and everything that is answered from then on would be gone after a restart."""
+    file = Path(dialect.sqlite_path(sqlite_url))
+    await on_sqlite.run(add, 1)
+    assert await on_sqlite.read(numbers) == [1]
+    moved = file.rename(file.with_name("moved.db"))
+    if is_replaced:
+        file.write_bytes(moved.read_bytes())
+    for number in (2, 3):
+        why = await fails_busy(on_sqlite.run(add, number))
+        assert why == f"{file} was removed or replaced while it was in use"
+    await fails_busy(on_sqlite.read(numbers))
+    assert file.exists() is is_replaced
+    file.unlink(missing_ok=True)
+    moved.rename(file)
+    assert await on_sqlite.run(add, 4) == 4
+    assert await on_sqlite.read(numbers) == [1, 4]
+
+
+async def test_an_error_does_not_show_what_was_to_be_stored(on_sqlite: ThreadedDatabase) -> None:
+    def store(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO nowhere (body) VALUES (?)", ("a body that is nobody's business",))
+
+    with pytest.raises(OperationalError, match="nowhere") as caught:
+        await on_sqlite.run(store)
+    assert "business" not in str(caught.value)
+
+
 async def test_a_file_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
     database = ThreadedDatabase(f"sqlite:///{tmp_path / 'none' / 'ingestd.db'}")
     with pytest.raises(StoreBusy, match="cannot be opened: unable to open database file"):

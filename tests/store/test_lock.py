@@ -22,6 +22,15 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
+_HOLDS_AND_STARTS_A_CHILD = """
+import subprocess, sys
+from pathlib import Path
+from ingestd.store.lock import FileLock
+lock = FileLock(Path(sys.argv[1]))
+child = "import sys; print('the child runs', flush=True); sys.stdin.read(); print('the child ends')"
+subprocess.run([sys.executable, "-c", child], close_fds=False)
+"""
+
 Hold = Callable[[Path], subprocess.Popen[str]]
 
 
@@ -97,9 +106,27 @@ def test_only_the_owner_may_read_the_lock_file(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_a_child_that_was_started_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_a_child_that_outlives_the_daemon_does_not_keep_the_lock(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _HOLDS_AND_STARTS_A_CHILD, str(tmp_path / "ingestd.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "the child runs\n"
+    parent.kill()
+    parent.wait()
+    FileLock(tmp_path / "ingestd.db").release()
+    parent.stdin.close()
+    assert parent.stdout.read() == "the child ends\n"
+    parent.stdout.close()
+
+
+def test_a_lock_that_is_released_is_free_even_if_a_copy_of_its_handle_is_open(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "ingestd.db")
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+    copy = os.dup(lock._handle)
     lock.release()
     FileLock(tmp_path / "ingestd.db").release()
-    child.communicate(b"\n")
+    os.close(copy)
