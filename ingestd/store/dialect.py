@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +69,10 @@ def _postgresql_engine(url: URL, *, read_only: bool) -> Engine:
     options = " ".join([*(f"-c {name}={value}" for name, value in wanted.items()), str(own)])
     arguments = {name: value for name, value in _PG_CONNECT.items() if name not in url.query}
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={**arguments, "options": options}
+        url.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        connect_args={**arguments, "options": options},
+        hide_parameters=True,
     )
     if read_only:
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -77,12 +81,15 @@ def _postgresql_engine(url: URL, *, read_only: bool) -> Engine:
 
 def _sqlite_engine(url: URL, *, read_only: bool, synchronous: str) -> Engine:
     path = url.database or ":memory:"
+    file = _SameFile(path)
 
     def connect() -> sqlite3.Connection:
+        file.require()
         target = f"file:{quote(path)}?mode={'ro' if read_only else 'rwc'}"
         return sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    # An error would otherwise show what it was asked to store, and errors are logged.
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -100,9 +107,38 @@ def _sqlite_engine(url: URL, *, read_only: bool, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        file.require()
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+class _SameFile:
+    """Sees whether the file of a database is still the one that was opened first.
+
+    SQLite goes on with a file that was removed or replaced under it: it would be answered for what nobody can find after a restart.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def require(self) -> None:
+        """Raises ``StoreBusy`` if there is another file of this name now, or none."""
+        if self._path == ":memory:":
+            return
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 (for every transaction; a Path costs more than the call)
+        except OSError:
+            found = None
+        identity = (found.st_dev, found.st_ino) if found else None
+        if self._identity is None:
+            self._identity = identity
+        elif identity != self._identity:
+            raise StoreBusy(
+                f"{self._path} was removed or replaced while it was in use",
+                hint="stop ingestd before the file is touched; what it had stored is lost if there is no copy",
+            )
 
 
 def is_sqlite(url: str) -> bool:

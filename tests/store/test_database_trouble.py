@@ -122,25 +122,24 @@ async def test_a_full_disk_is_an_error_leaves_nothing_partial_and_is_survived(on
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])
-async def test_a_file_that_is_removed_or_replaced_is_not_written_to_any_more(
+def test_a_file_that_is_removed_or_replaced_is_not_written_to_any_more(
     on_sqlite: ThreadedDatabase, sqlite_url: str, is_replaced: bool
 ) -> None:
     """SQLite itself would go on, and everything that is answered from then on would be gone after a restart."""
     file = Path(dialect.sqlite_path(sqlite_url))
-    await on_sqlite.run(add, 1)
-    assert await on_sqlite.read(numbers) == [1]
+    asyncio.run(on_sqlite.run(add, 1))
+    assert asyncio.run(on_sqlite.read(numbers)) == [1]
     moved = file.rename(file.with_name("moved.db"))
     if is_replaced:
         file.write_bytes(moved.read_bytes())
     for number in (2, 3):
-        why = await fails_busy(on_sqlite.run(add, number))
+        why = asyncio.run(fails_busy(on_sqlite.run(add, number)))
         assert why == f"{file} was removed or replaced while it was in use"
-    await fails_busy(on_sqlite.read(numbers))
+    asyncio.run(fails_busy(on_sqlite.read(numbers)))
     assert file.exists() is is_replaced
-    file.unlink(missing_ok=True)
-    moved.rename(file)
-    assert await on_sqlite.run(add, 4) == 4
-    assert await on_sqlite.read(numbers) == [1, 4]
+    moved.replace(file)
+    assert asyncio.run(on_sqlite.run(add, 4)) == 4
+    assert asyncio.run(on_sqlite.read(numbers)) == [1, 4]
 
 
 async def test_an_error_does_not_show_what_was_to_be_stored(on_sqlite: ThreadedDatabase) -> None:
