@@ -22,6 +22,9 @@ from ingestd.core.policy import Policy
 PAGE_FAILURES_BEFORE_FAIL_OVER = 2
 """A page that could not be handed over this often goes out by the person's next channel as well."""
 
+PAGE_WAIT_SECONDS_MAX = 10.0
+"""A page that is told to wait longer than this (a rate limit, a service that is given a rest) does not wait to fail again."""
+
 NOT_TWICE = frozenset({EffectKind.TICKET_OPEN, EffectKind.TICKET_COMMENT})
 """Effects that are not idempotent: after an unknown outcome they are looked for before they are sent again."""
 
@@ -143,7 +146,9 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
         _was_told(draft, incident, after.person, after.channel, policy)
         return after
     fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
-    is_slow = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
+    must_wait = (outcome.after_seconds or 0.0) > PAGE_WAIT_SECONDS_MAX
+    has_failed = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
+    is_slow = must_wait or has_failed
     if after.is_failed_over or not (fails_for_good or is_slow):
         return after
     draft.note(incident, "page", f"could not page {where}: {outcome.detail}", reason=outcome.kind)

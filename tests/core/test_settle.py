@@ -143,6 +143,13 @@ def test_a_page_that_does_not_get_through_goes_by_the_next_channel(outcome, fail
     assert [effect.level for effect in settled.decision.effects] == [1] * fails_over
 
 
+@pytest.mark.parametrize(("after", "fails_over"), [(None, False), (10.0, False), (10.1, True), (3600.0, True)])
+def test_a_page_that_is_told_to_wait_long_does_not_wait_to_fail_again(after, fails_over):
+    settled = ends(EffectKind.PAGE, OutcomeKind.TRY_LATER, after=after)
+    assert settled.delivery.is_failed_over is fails_over
+    assert wait(settled) == max(3.0, after or 0)
+
+
 def test_a_page_fails_over_once():
     settled = ends(EffectKind.PAGE, OutcomeKind.TRY_LATER, failed_count=7, is_failed_over=True)
     assert effects(settled) == []

@@ -119,6 +119,19 @@ def test_a_page_that_fails_twice_goes_by_the_next_channel_and_keeps_trying(day, 
     nothing_else_arrives(day)
 
 
+def test_while_a_service_is_given_a_rest_pages_go_by_the_next_channel_within_seconds(day, nothing_else_arrives):
+    day.sms.is_down = True
+    day.fires(cluster="a")
+    day.advance(minutes=4)
+    day.fires(cluster="b")
+    day.advance(seconds=10)
+    assert [page.incident for page in day.mail.sent] == ["INC-1001", "INC-1002"]
+    for incident in day.incidents():
+        day.acknowledge(incident.id)
+    day.sms.is_down = False
+    nothing_else_arrives(day)
+
+
 def test_a_page_that_the_service_could_not_deliver_goes_by_the_next_channel(day, nothing_else_arrives):
     day.fires()
     day.receipt(day.sms.sent[0], "failed")
