@@ -40,14 +40,24 @@ class Loaded:
     folder: Path
     document: Document = field(repr=False)
     """The configuration file as read, for problems that only others can find."""
+    rules_shown_as: str = ""
+    """How the path of the rules is written in problems."""
 
     def problem_at(self, place: Place, code: str, text: str, *, hint: str = "") -> Problem:
         """An error at a place of the configuration file: ``("channels", "sms")``."""
         return self.document.problem(locate(self.document.root, place), code, text, hint=hint)
 
 
-def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Loaded:
-    """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else."""
+_UNREAD = frozenset({"environment", "secret", "missing-file"})
+"""Codes of what another machine may have and this one has not."""
+
+
+def load(path: Path, *, environment: Mapping[str, str] | None = None, needs_secrets: bool = True) -> Loaded:
+    """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else.
+
+    Without ``needs_secrets`` it is enough that the configuration is right but for secrets, variables and files that are not on this
+    machine: then stand-ins are in their place, nothing can be sent with it, and ``lint`` holds these errors too.
+    """
     folder = path.absolute().parent
     document, _ = read_document(path)
     root = document.root
@@ -62,9 +72,10 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Loaded:
     ruleset, problems = load_rules(place[0], _known(document, config), shown_as=place[1]) if place else (None, ())
     found = in_order((*document.problems, *problems))
     document.problems.clear()
-    if config is None or ruleset is None or has_errors(found):
+    stopping = found if needs_secrets else [p for p in found if p.code not in _UNREAD or p.file != document.file]
+    if config is None or ruleset is None or place is None or has_errors(stopping):
         raise ConfigProblems(found)
-    return Loaded(_with_folder(config, folder), ruleset, found, folder, document)
+    return Loaded(_with_folder(config, folder), ruleset, found, folder, document, place[1])
 
 
 def settings_of(loaded: Loaded, types: Mapping[str, type[BaseModel]], kinds: Iterable[str]) -> dict[str, BaseModel]:

@@ -6,7 +6,9 @@ Works on the tree, not on the validated model, so that it finds its problems als
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import parse_listen
@@ -131,6 +133,10 @@ def lint_openness(document: Document) -> None:
     ):
         text = "nobody can use the API or the CLI: there is no token"
         document.lint(_key(root, "api"), "api-closed", text, hint="add api.tokens, or  loopback_without_token: true")
+    if isinstance(open_api, Scalar) and open_api.value is True and _is_called_from_elsewhere(root):
+        text = "behind a proxy on this machine everybody may be an admin: people call server.external_url from elsewhere"
+        hint = "let the proxy add X-Forwarded-For (nginx does not by itself), or use api.tokens"
+        document.lint(open_api.span, "api-open", text, hint=hint)
     if is_local:
         return
     for name, source in _entries(root, "sources"):
@@ -141,6 +147,20 @@ def lint_openness(document: Document) -> None:
     if _at(root, "server", "external_url") is None:
         text = "pages carry no link to acknowledge: server.external_url is not set"
         document.lint(_key(root, "server"), "external-url", text, hint="set it to the address that people reach")
+
+
+def _is_called_from_elsewhere(root: Node | None) -> bool:
+    node = _at(root, "server", "external_url")
+    try:
+        host = urlsplit(str(node.value)).hostname if isinstance(node, Scalar) else None
+    except ValueError:
+        return False  # the model says what is wrong with it
+    if not host or host == "localhost":
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def _key(root: Node | None, section: str) -> Span | None:

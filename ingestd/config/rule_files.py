@@ -45,7 +45,7 @@ def load_rules(path: Path, known: Known, *, shown_as: str = "") -> tuple[Ruleset
     reading = _Reading()
     digest = hashlib.sha256()
     for file in _rule_files(path, shown, reading):
-        name = f"{shown.rstrip('/')}/{file.name}" if file != path else shown
+        name = shown_path(file, path, shown)
         document, raw = read_document(file, name)
         digest.update(f"{file.name}\0{len(raw)}\0".encode("utf-8", "surrogateescape") + raw)
         _read_file(document, reading)
@@ -55,6 +55,30 @@ def load_rules(path: Path, known: Known, *, shown_as: str = "") -> tuple[Ruleset
     for fault in faults:
         reading.problems.append(_place(fault, *reading.homes[fault.index]))
     return ruleset, tuple(reading.problems)
+
+
+def rule_paths(path: Path) -> list[Path]:
+    """The rule files of a folder in the order in which they are read, or the one file. Raises ``OSError``."""
+    return [path] if path.is_file() else [one for one in _listed(path) if not one.name.endswith(TEST_SUFFIX)]
+
+
+def test_paths(path: Path) -> list[Path]:
+    """The files that hold tests beside these rules. Raises ``OSError``."""
+    if path.is_file():
+        beside = path.with_name(f"{path.stem}{TEST_SUFFIX}")
+        return [beside] if beside.is_file() else []
+    return [one for one in _listed(path) if one.name.endswith(TEST_SUFFIX)]
+
+
+def shown_path(path: Path, rules: Path, rules_shown_as: str) -> str:
+    """How a file of the rules is written in problems, if the rules themselves are written so."""
+    if path == rules:
+        return rules_shown_as
+    return str(Path(rules_shown_as) / path.name) if rules.is_dir() else str(Path(rules_shown_as).with_name(path.name))
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.suffix == ".yaml" and not one.name.startswith("."))
 
 
 def _rule_files(path: Path, shown: str, reading: _Reading) -> list[Path]:
@@ -67,7 +91,7 @@ def _rule_files(path: Path, shown: str, reading: _Reading) -> list[Path]:
         document.report(None, "missing-file", f"cannot read the rules: {exc.strerror or exc}", hint=f"looked at {path}")
         reading.problems += document.problems
         return []
-    files = [name for name in names if name.suffix == ".yaml" and not name.name.endswith(TEST_SUFFIX)]
+    files = rule_paths(path)
     for name in names:
         if name.suffix == ".yml":
             document.lint(None, "ignored-file", f"{name.name} is not read", hint="rename it to .yaml")

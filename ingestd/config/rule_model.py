@@ -96,3 +96,5 @@ class RuleFileModel(Section):
     defaults: DefaultsModel = DefaultsModel()
     rules: list[Any] = Field(default_factory=list)
     """Each is a ``RuleModel``; they are validated one by one."""
+    tests: list[Any] = Field(default_factory=list)
+    """Each is a ``RuleTestModel``. They do not bear on the daemon: ``trial.rule_tests`` reads and runs them."""

@@ -22,6 +22,8 @@ from ingestd.config.problems import did_you_mean
 from ingestd.config.yaml_tree import Document, Entry, Mapping, Node, Scalar, Sequence
 
 SECRET_BYTES_MAX = 65_536
+STAND_IN = "stands-in-for-what-cannot-be-read"
+"""Long enough for every secret, so that nothing else is said of it."""
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,7 +77,7 @@ def _expand(document: Document, node: Scalar, text: str, places: SecretPlaces) -
         elif name not in places.environment:
             hint = did_you_mean(name, places.environment) if len(places.environment) > 12 else ""
             document.report(node.span, "environment", f"the environment variable {name} is not set", hint=hint)
-        return places.environment.get(name, "unset")
+        return places.environment.get(name, STAND_IN)
 
     return _VARIABLE.sub(value_of, text)
 
@@ -102,13 +104,13 @@ def _read_secret(document: Document, node: Node, kind: str, places: SecretPlaces
     """The text of a secret; a stand-in after a problem has been reported."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
         document.report(node.span, "secret", f"this must be the {'path' if kind == 'file' else 'name'} of one secret")
-        return "unreadable"
+        return STAND_IN
     path = places.folder / node.value
     if kind == "credential":
         if places.credentials is None or "/" in node.value or node.value in {".", ".."}:
             hint = "start the service with LoadCredential=, or use a file"
             document.report(node.span, "secret", f'there is no credential "{node.value[:60]}"', hint=hint)
-            return "unreadable"
+            return STAND_IN
         path = places.credentials / node.value
     try:
         with path.open("rb") as stream:
@@ -117,7 +119,7 @@ def _read_secret(document: Document, node: Node, kind: str, places: SecretPlaces
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a path"
         document.report(node.span, "missing-file", f'cannot read "{node.value}": {reason}', hint=f"looked at {path}")
-        return "unreadable"
+        return STAND_IN
     if kind == "file" and mode & stat.S_IROTH:
         hint = f"chmod o= {node.value}"
         document.lint(node.span, "secret-mode", f'every user of this machine can read "{node.value}"', hint=hint)
@@ -129,11 +131,11 @@ def _secret_text(document: Document, node: Node, raw: bytes) -> str:
         text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         document.report(node.span, "secret", "this secret is not UTF-8 text")
-        return "unreadable"
+        return STAND_IN
     if len(raw) > SECRET_BYTES_MAX:
         document.report(node.span, "secret", f"this secret is larger than {SECRET_BYTES_MAX} bytes")
-        return "unreadable"
+        return STAND_IN
     if not text.strip():
         document.report(node.span, "secret", "this secret is empty")
-        return "unreadable"
+        return STAND_IN
     return text

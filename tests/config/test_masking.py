@@ -4,7 +4,7 @@ import pytest
 
 from ingestd.config.masking import is_secret_key, mask_lines
 from ingestd.config.problems import ConfigProblems, render_all
-from ingestd.config.secrets import SecretPlaces, fill_in
+from ingestd.config.secrets import STAND_IN, SecretPlaces, fill_in
 from ingestd.config.yaml_tree import parse_document
 
 
@@ -131,7 +131,7 @@ def test_a_credential_is_a_name_inside_its_folder(tmp_path, name):
     (tmp_path / "mail").write_text("hunter2")
     document = filled(f"password_credential: '{name}'", tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path / "c")})
     assert len(document.problems) == 1
-    assert document.root.get("password").value == "unreadable"
+    assert document.root.get("password").value == STAND_IN
 
 
 def test_environment_variables_are_put_into_any_value_but_never_read_as_yaml(tmp_path):

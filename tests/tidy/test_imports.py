@@ -21,6 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "net": _FLOOR - {"core"},
     "telemetry": _FLOOR,
     "config": _FLOOR,
+    "trial": _FLOOR | {"config"},
     "intake": _FLOOR | {"store", "telemetry", "config"},
     "workers": _FLOOR | {"store", "telemetry", "config"},
     "web": _FLOOR | {"store", "telemetry", "config"},
@@ -28,7 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "wiring": _FLOOR | _MIDDLE | _EDGES,
     "app": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring"},
     "serving": _FLOOR | _MIDDLE | {"app", "wiring"},
-    "cli": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring", "app", "serving"},
+    "cli": _FLOOR | _MIDDLE | _EDGES | {"trial", "registry", "wiring", "app", "serving"},
     "__main__": {"cli"},
     "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "wiring"},
 }

@@ -1,0 +1,195 @@
+"""What a test of the rules may say: pydantic models of its keys. Names and fields are looked up by ``trial.rule_tests``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+
+from ingestd.config.model import PolicyChoice
+from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, none_word
+from ingestd.config.section import Section
+from ingestd.config.yaml_tree import WrittenInt
+from ingestd.core.names import IncidentState, Level, Severity
+
+STEPS_COUNT_MAX = 1000
+
+
+def _fields(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+    if isinstance(value, dict):
+        return value
+    raise fault("alert", "an alert is a mapping of labels", "write  {alertname: DiskFull, env: prod}")
+
+
+def parse_pages(value: Any) -> int | tuple[str, ...]:  # noqa: ANN401 (a value from YAML)
+    """How many pages, or who got them: a count, a list of people in the order of their pages, or ``none``."""
+    if isinstance(value, WrittenInt) and value >= 0:
+        return int(value)
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    if value == "none":
+        return 0
+    raise fault("value", "pages are a count, or the people who got them", "write  1, [asha, ben] or none")
+
+
+def parse_at(value: Any) -> datetime:  # noqa: ANN401 (a value from YAML)
+    """``2026-03-29 03:30``, with or without seconds and an offset. Naive without an offset: ``tz`` says of where."""
+    hint = "write  2026-03-29 03:30  or  2026-03-29T03:30:00Z"
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) and ":" in value else None
+    except ValueError:
+        at = None
+    if at is None or not 1971 <= at.year <= 9000:  # beyond that a zone, or a step later, may be out of the calendar
+        raise fault("instant", "this is not an instant", hint)
+    return at
+
+
+def parse_zone(value: Any) -> ZoneInfo:  # noqa: ANN401 (a value from YAML)
+    """A zone of the IANA database."""
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError, TypeError):
+        raise fault("zone", "there is no such time zone", "write  Europe/Berlin  or  UTC") from None
+
+
+AlertFields = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=256)], Text],
+    BeforeValidator(_fields),
+    Field(min_length=1, max_length=200),
+]
+Pages = Annotated[int | tuple[str, ...], PlainValidator(parse_pages, json_schema_input_type=int | str | list[str])]
+Instant = Annotated[datetime, PlainValidator(parse_at, json_schema_input_type=str)]
+Zone = Annotated[ZoneInfo, PlainValidator(parse_zone, json_schema_input_type=str)]
+ConnectorChoice = Annotated[Name | None, BeforeValidator(none_word)]
+Offset = Annotated[DurationSeconds, duration_range("0s", "365d")]
+Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class _Explained(Section):
+    """Sections whose attribute docstrings are what an editor shows beside a key."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ExpectModel(_Explained):
+    """What must hold. Only the keys that are written are compared."""
+
+    rule: Name | None = None
+    """The rule that decided about the last alert that was news."""
+    category: Text | None = None
+    """The category that it gave."""
+    team: Name | None = None
+    """The team that it gave."""
+    title: Text | None = None
+    """The title that it made."""
+    summary: Text | None = None
+    """The summary that it made."""
+    runbook: Text | None = None
+    """The runbook: the rule's own, or the one that the alert brought along."""
+    dedup_key: Text | None = None
+    """What the last alert that was news is about: name=value,... or the alert's own key."""
+    correlate_key: Text | None = None
+    """What it is grouped by: team|name=value,..."""
+    ticket: ConnectorChoice = None
+    """The connector that the rule opens tickets with, or none."""
+    page: PolicyChoice = None
+    """The policy that the rule pages by, or none."""
+    severity: Severity | None = None
+    """The severity of the incident that was touched last."""
+    impact: Level | None = None
+    """Its impact."""
+    urgency: Level | None = None
+    """Its urgency."""
+    state: IncidentState | None = None
+    """Its state."""
+    incidents: Count | None = None
+    """How many incidents were opened, from the beginning of the test."""
+    tickets: Count | None = None
+    """How many tickets were opened."""
+    pages: Pages | None = None
+    """How many pages went out, or to whom, in order: [asha, ben]."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise fault("test", "this expects nothing", "write what must hold:  {rule: NAME, severity: high}")
+        return self
+
+
+class StepModel(_Explained):
+    """One thing that happens, and what must hold right after it. A step without either lets time pass."""
+
+    at_seconds: Offset | None = Field(default=None, alias="at")
+    """When, from the beginning of the test: 9m. Without it: when the step before happened."""
+    alert: AlertFields | None = None
+    """An alert fires: its labels, and alert.source, alert.summary, annotations.NAME."""
+    resolve: AlertFields | None = None
+    """An alert resolves: the labels with which it fired."""
+    ack: Name | None = None
+    """This person acknowledges the incident that was touched last."""
+    payload: Text | None = None
+    """A file with the body of a webhook, beside this file."""
+    source: Name | None = None
+    """Which source sends the payload; or a kind: alertmanager, grafana."""
+    expect: ExpectModel | None = None
+    """What must hold after this step."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        given = [key for key in ("alert", "resolve", "ack", "payload") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise fault("test", f"one step does one thing, not {' and '.join(given)}", "write two steps")
+        _require_source(self.payload, self.source)
+        return self
+
+
+class RuleTestModel(_Explained):
+    """One test: an alert, a payload or a history of steps, and what must come of it."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    """A sentence that says what holds."""
+    at: Instant | None = None
+    """When it happens: 2026-03-29 03:30. Without it: Monday, 5 January 2026, 09:00 UTC."""
+    tz: Zone | None = None
+    """The zone of `at`. Without it: UTC."""
+    alert: AlertFields | None = None
+    """The one alert that fires: its labels, and alert.source, alert.summary, annotations.NAME."""
+    payload: Text | None = None
+    """A file with the body of a webhook, beside this file."""
+    source: Name | None = None
+    """Which source sends the payload; or a kind: alertmanager, grafana."""
+    steps: Annotated[tuple[StepModel, ...], Field(min_length=1, max_length=STEPS_COUNT_MAX)] | None = None
+    """A history, step by step."""
+    expect: ExpectModel | None = None
+    """What must hold at the end."""
+
+    @model_validator(mode="after")
+    def _is_one_history(self) -> Self:
+        given = [key for key in ("alert", "payload", "steps") if getattr(self, key) is not None]
+        if len(given) != 1:
+            text = f"a test has one of alert, payload and steps, not {' and '.join(given) or 'none'}"
+            raise fault("test", text, "several alerts are steps")
+        _require_source(self.payload, self.source)
+        if self.expect is None and not any(step.expect for step in self.steps or ()):
+            raise fault("test", "this test expects nothing", "add  expect: {rule: NAME, severity: high}")
+        return self
+
+
+class RuleTestFileModel(_Explained):
+    """A file of tests beside the rules: its name ends in _test.yaml."""
+
+    version: Literal[1] = 1
+    """Of this format."""
+    rule_files: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Try these rule files alone. Without it: all of them, in order, as the daemon does."""
+    tests: list[Any] = Field(default_factory=list)
+    """Each is a ``RuleTestModel``; they are validated one by one."""
+
+
+def _require_source(payload: str | None, source: str | None) -> None:
+    if payload is not None and source is None:
+        raise fault("test", "who sends this payload?", "add  source: NAME")
+    if payload is None and source is not None:
+        raise fault("test", "source belongs to payload", 'for a single alert write  "alert.source": NAME  in it')

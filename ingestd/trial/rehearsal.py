@@ -1,0 +1,260 @@
+"""Plays a history through the production core in virtual time: dictionaries for a database, an outside that always works.
+
+Every decision is the daemon's own (``decide_alerts``, ``decide_deadline``, ``decide_answer``, ``settle``); what is here is what the
+store and the workers do around it, for a world in which each delivery succeeds at the first attempt, at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ingestd.core import correlate, relevance
+from ingestd.core.alert import Alert
+from ingestd.core.classify import classify
+from ingestd.core.decide import Answer, Sighting, decide_alerts, decide_answer, decide_deadline, needs_classification
+from ingestd.core.delivery import Delivery, DeliveryState
+from ingestd.core.draft import Snapshot
+from ingestd.core.effects import DeadlineKind, Decision, TimelineEntry
+from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.names import AlertKey, EffectKind, IncidentId
+from ingestd.core.policy import Policy
+from ingestd.core.ruleset import Classification
+from ingestd.core.settle import Outcome, OutcomeKind, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """A delivery that went out, the instant, and when the next step was to follow (for a page; None if none was to)."""
+
+    at: datetime
+    delivery: Delivery
+    next_step_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An alert that the rules were asked about, and what they said."""
+
+    alert: Alert
+    label: Classification
+
+
+class Rehearsal:
+    """Everything that is known and was done so far. Time moves by ``pass_until`` alone, and only forward."""
+
+    def __init__(self, policy: Policy, now: datetime) -> None:
+        self.policy = policy
+        self.now = now
+        self.incidents: dict[IncidentId, Incident] = {}
+        """In the order in which they opened."""
+        self.members: dict[tuple[IncidentId, AlertKey], Member] = {}
+        self.performed: list[Performed] = []
+        self.asked: list[Asked] = []
+        self.timeline: list[TimelineEntry] = []
+        self._alerts: dict[AlertKey, KnownAlert] = {}
+        self._by_dedup_key: dict[str, list[IncidentId]] = {}
+        self._by_correlate_key: dict[str, list[IncidentId]] = {}
+        self._next_number = 1001
+        self._deadlines: dict[tuple[IncidentId, DeadlineKind], datetime] = {}
+        self._due: list[tuple[datetime, IncidentId, DeadlineKind]] = []
+        """A heap of all deadlines that were ever set; those that do not hold any more are passed over."""
+        self._waiting: list[Delivery] = []
+        self._has_news: set[IncidentId] = set()
+        """Incidents with something on their timeline that their ticket has not been told."""
+        self._ticketed: set[tuple[IncidentId, str]] = set()
+
+    # ------------------------------------------------------------------ what happens
+
+    def receive(self, alerts: Sequence[Alert], truncated_count: int = 0) -> Decision:
+        """One envelope arrives now."""
+        sightings, snapshot = self._look(alerts, truncated_count)
+        decision = decide_alerts(sightings, snapshot, self.policy, self.now)
+        self._follow(decision)
+        return decision
+
+    def answer(self, answer: Answer) -> Decision:
+        """A person says something of an incident that there is."""
+        decision = decide_answer(answer, self.incidents[answer.incident_id], self.policy, self.now)
+        self._follow(decision)
+        return decision
+
+    def pass_until(self, at: datetime) -> None:
+        """Time passes. Deadlines and deliveries on the way are kept, in order, each at its instant."""
+        while (due_at := self.next_due_at()) is not None and due_at <= at:
+            self.now = max(self.now, due_at)
+            self._deliver()
+            for incident_id, kind in self._passed_deadlines():
+                self._follow(decide_deadline(kind, self.incidents[incident_id], self.policy, self.now))
+        self.now = max(self.now, at)
+
+    def next_due_at(self) -> datetime | None:
+        """When something happens by itself next; None if nothing does."""
+        while self._due and self._deadlines.get((self._due[0][1], self._due[0][2])) != self._due[0][0]:
+            heapq.heappop(self._due)
+        deadlines = [self._due[0][0]] if self._due else []
+        # What is due and yet waits is held back by the state of its incident, and only a decision changes that.
+        deliveries = [delivery.due_at for delivery in self._waiting if delivery.due_at > self.now]
+        return min([*deadlines, *deliveries], default=None)
+
+    # ------------------------------------------------------------------ what can be seen
+
+    def deadline_of(self, incident_id: IncidentId, kind: DeadlineKind) -> datetime | None:
+        """When the deadline of this kind is due; None if it is not set."""
+        return self._deadlines.get((incident_id, kind))
+
+    def done(self, kind: EffectKind) -> list[Performed]:
+        """What went out of this kind, in order."""
+        return [one for one in self.performed if one.delivery.kind is kind]
+
+    # ------------------------------------------------------------------ what the store does
+
+    def _look(self, alerts: Sequence[Alert], truncated_count: int) -> tuple[list[Sighting], Snapshot]:
+        """The alerts with what the rules say of those that are news, and all that bears on them, as the store reads it."""
+        known = {alert.key: self._alerts[alert.key] for alert in alerts if alert.key in self._alerts}
+        found = [one.incident_id for one in known.values() if one.incident_id in self.incidents]
+        sightings = []
+        for alert in alerts:
+            before = known.get(alert.key)
+            own = self.incidents.get(before.incident_id) if before else None
+            if not needs_classification(alert, before, own, self.now, self.policy):
+                sightings.append(Sighting(alert, None, truncated_count))
+                continue
+            label = classify(alert, self.policy.ruleset)
+            self.asked.append(Asked(alert, label))
+            sightings.append(Sighting(alert, label, truncated_count))
+            found += self._by_dedup_key.get(correlate.dedup_key_of(alert.key, label), ())
+            found += self._by_correlate_key.get(label.correlate_key, ()) if label.correlate_key else ()
+        incidents = {incident_id: self.incidents[incident_id] for incident_id in found}
+        members = {
+            (incident_id, alert.key): self.members[incident_id, alert.key]
+            for incident_id in incidents
+            for alert in alerts
+            if (incident_id, alert.key) in self.members
+        }
+        return sightings, Snapshot(known, incidents, members, self._next_number)
+
+    def _follow(self, decision: Decision) -> None:
+        """Write the decision, then send what is due."""
+        self._write(decision)
+        self._deliver()
+
+    def _write(self, decision: Decision) -> None:
+        self._alerts |= {alert.key: alert for alert in decision.alerts}
+        self.members |= {(member.incident_id, member.key): member for member in decision.members}
+        for incident in decision.incidents:
+            self._index(incident)
+        for drop in decision.drops:
+            self._waiting = [
+                delivery
+                for delivery in self._waiting
+                if delivery.incident_id != drop.incident_id or delivery.kind not in drop.kinds
+            ]
+        for effect in decision.effects:
+            delivery = Delivery(
+                key=effect.key,
+                incident_id=effect.incident_id,
+                connector=effect.connector,
+                kind=effect.kind,
+                lane=effect.lane,
+                state=DeliveryState.WAITING,
+                due_at=effect.due_at,
+                created_at=self.now,
+                person=effect.person,
+                channel=effect.channel,
+                level=effect.level,
+                reason=effect.reason,
+            )
+            self._waiting.append(delivery)
+        for key in decision.cleared_deadlines:
+            self._deadlines.pop(key, None)
+        for deadline in decision.deadlines:
+            self._deadlines[deadline.incident_id, deadline.kind] = deadline.due_at
+            heapq.heappush(self._due, (deadline.due_at, deadline.incident_id, deadline.kind))
+        self.timeline += decision.timeline
+        self._has_news |= {entry.incident_id for entry in decision.timeline if entry.for_ticket}
+        self._next_number = decision.next_number or self._next_number
+
+    def _index(self, incident: Incident) -> None:
+        """Keep the incident where alerts find it: until it is closed, under keys that never change."""
+        before = self.incidents.get(incident.id)
+        self.incidents[incident.id] = incident
+        places = [(self._by_dedup_key, incident.dedup_key)]
+        if incident.correlate_key:
+            places.append((self._by_correlate_key, incident.correlate_key))
+        for index, key in places:
+            if before is None:
+                index.setdefault(key, []).append(incident.id)
+            elif incident.closed_at is not None and incident.id in index.get(key, ()):
+                index[key].remove(incident.id)
+
+    def _passed_deadlines(self) -> Iterable[tuple[IncidentId, DeadlineKind]]:
+        """Those that are due by now, each as long as the ones before it have not changed it."""
+        while self._due and self._due[0][0] <= self.now:
+            due_at, incident_id, kind = heapq.heappop(self._due)
+            if self._deadlines.get((incident_id, kind)) == due_at:
+                yield incident_id, kind
+
+    # ------------------------------------------------------------------ what the dispatcher does
+
+    def _deliver(self) -> None:
+        """Send whatever is due, each lane in its order, until nothing more goes out."""
+        while True:
+            blocked: set[str] = set()
+            going = next((one for one in self._waiting if self._is_ready(one, blocked)), None)
+            if going is None:
+                return
+            self._waiting.remove(going)
+            self._perform(going)
+
+    def _is_ready(self, delivery: Delivery, blocked: set[str]) -> bool:
+        incident = self.incidents[delivery.incident_id]
+        # As the dispatcher does it: while all alerts have cleared, a page waits, since it may be over.
+        is_held = delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and incident.state.is_open
+        if delivery.lane in blocked or delivery.due_at > self.now or is_held:
+            blocked.add(delivery.lane)
+            return False
+        return True
+
+    def _perform(self, delivery: Delivery) -> None:
+        incident = self.incidents[delivery.incident_id]
+        if delivery.kind is EffectKind.TICKET_COMMENT and incident.is_comment_waiting:
+            incident = self.incidents[incident.id] = replace(incident, is_comment_waiting=False)
+        place = (incident.id, delivery.connector)
+        reason = relevance.moot(
+            delivery,
+            incident,
+            has_ticket=place in self._ticketed,
+            has_news=incident.id in self._has_news,
+            is_superseded=any(
+                other.lane == delivery.lane and other.kind is delivery.kind and other.key != delivery.key
+                for other in self._waiting
+            ),
+        )
+        if reason is not None or not self._has_address(delivery):
+            return
+        next_step_at = self.deadline_of(incident.id, DeadlineKind.ESCALATE)
+        self.performed.append(Performed(self.now, delivery, next_step_at if delivery.kind is EffectKind.PAGE else None))
+        if delivery.kind is EffectKind.TICKET_OPEN:
+            self._ticketed.add(place)
+        if delivery.kind.is_ticket and delivery.kind is not EffectKind.TICKET_PRIORITY:
+            self._has_news.discard(incident.id)
+        settled = settle(
+            delivery,
+            Outcome(OutcomeKind.DONE),
+            incident,
+            self.policy,
+            self.now,
+            chance=0.0,
+            lookup_window_seconds=0.0,
+        )
+        self._write(settled.decision)
+
+    def _has_address(self, delivery: Delivery) -> bool:
+        """Whether the person is still there; tickets have no receiver."""
+        if delivery.person is None or delivery.channel is None:
+            return True
+        person = self.policy.people.get(delivery.person)
+        return person is not None and person.address_of(delivery.channel) is not None

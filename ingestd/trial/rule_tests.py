@@ -1,0 +1,260 @@
+"""Reads the tests that stand in rule files and beside them, with every problem at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from ingestd.config.load import Loaded
+from ingestd.config.problems import Problem, did_you_mean, in_order
+from ingestd.config.rule_files import rule_paths, shown_path, test_paths
+from ingestd.config.rule_test_model import ExpectModel, RuleTestFileModel, RuleTestModel, StepModel
+from ingestd.config.validation import Place, locate, validate
+from ingestd.config.yaml_tree import Document, Node, Sequence, read_document
+from ingestd.config.yaml_tree import Mapping as YamlMapping
+from ingestd.core.alert import ParsedEnvelope, Unreadable
+from ingestd.core.names import AlertStatus
+from ingestd.trial.written_alert import Doors, WrittenAlertError, doors_of, written_alert
+
+BEGIN: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+"""When a test happens that does not say: a Monday morning."""
+
+PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """An alert fires, or with ``is_over`` resolves, under the names that the author wrote."""
+
+    fields: Mapping[str, str]
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrive:
+    """A captured body arrives, as the production reader read it."""
+
+    envelope: ParsedEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """A person acknowledges the incident that was touched last."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTestStep:
+    """What happens so many seconds after the beginning (None: time only passes), and what must hold then."""
+
+    after_seconds: int
+    action: Fire | Arrive | Acknowledge | None
+    expect: ExpectModel | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """One test that can be run. ``rule_files`` are the only ones to be tried, as they are written in problems; None for all."""
+
+    name: str
+    file: str
+    line: int
+    begins_at: datetime
+    steps: tuple[RuleTestStep, ...]
+    expect: ExpectModel | None
+    rule_files: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTests:
+    """All tests without errors, in the order of files and lines, and what is wrong with the others."""
+
+    tests: tuple[RuleTest, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class _Names:
+    """What may be named in an expectation, by its key."""
+
+    by_key: Mapping[str, tuple[str, frozenset[str]]]
+    doors: Doors
+    rule_files: Mapping[str, str]
+    """The rule files by their names; the value is how each is written in problems."""
+    tests: list[RuleTest] = field(default_factory=list)
+
+
+def read_tests(loaded: Loaded) -> RuleTests:
+    """Every test of the rules of a configuration. Never raises; a rule file that cannot be read has been reported by the load."""
+    path, shown = loaded.config.rules.path, loaded.rules_shown_as
+    rule_names = frozenset(rule.name for rule in loaded.ruleset.rules)
+    config = loaded.config
+    people = frozenset(config.people)
+    try:
+        with_rules, with_tests = rule_paths(path), test_paths(path)
+    except OSError:
+        return RuleTests((), ())
+    names = _Names(
+        {
+            "rule": ("rule", rule_names),
+            "team": ("team", frozenset(config.teams)),
+            "page": ("policy", frozenset(config.policies)),
+            "ticket": ("connector", frozenset(config.connectors)),
+            "pages": ("person", people),
+        },
+        doors_of(config),
+        {one.name: shown_path(one, path, shown) for one in with_rules},
+    )
+    problems: list[Problem] = []
+    for file in sorted((*with_rules, *with_tests)):
+        document, _ = read_document(file, shown_path(file, path, shown))
+        if file in with_tests:
+            _read_test_file(document, file.parent, names)
+        else:
+            document.problems.clear()  # the load has told them
+            _read_list(document, _tests_of(document.root), file.parent, names, None)
+        problems += document.problems
+    return RuleTests(tuple(names.tests), in_order(problems))
+
+
+def _tests_of(root: Node | None) -> Node | None:
+    return root.get("tests") if isinstance(root, YamlMapping) else None
+
+
+def _read_test_file(document: Document, folder: Path, names: _Names) -> None:
+    if document.root is None:
+        return
+    head = validate(document, document.root, RuleTestFileModel)
+    only: frozenset[str] | None = None
+    if head is not None and head.rule_files is not None:
+        for number, name in enumerate(head.rule_files):
+            if name not in names.rule_files:
+                span = locate(document.root, ("rule_files", number))
+                text = f'there is no rule file "{name[:60]}"'
+                document.report(span, "missing-file", text, hint=did_you_mean(name, names.rule_files))
+        only = frozenset(names.rule_files.get(name, name) for name in head.rule_files)
+    _read_list(document, _tests_of(document.root), folder, names, only)
+
+
+def _read_list(document: Document, node: Node | None, folder: Path, names: _Names, only: frozenset[str] | None) -> None:
+    # Each test by itself: one that is wrong must not hide what is wrong with the others.
+    for item in node.items if isinstance(node, Sequence) else ():
+        before = len(document.problems)
+        model = validate(document, item, RuleTestModel)
+        if model is None:
+            continue
+        test = _Reader(document, item, folder, names).read(model, only)
+        if len(document.problems) == before:
+            names.tests.append(test)
+
+
+class _Reader:
+    """Reads one test that has the right keys."""
+
+    def __init__(self, document: Document, node: Node, folder: Path, names: _Names) -> None:
+        self._document = document
+        self._node = node
+        self._folder = folder
+        self._names = names
+
+    def read(self, model: RuleTestModel, only: frozenset[str] | None) -> RuleTest:
+        """The test; of use only if it added no problem to the document."""
+        span = locate(self._node, ("name",))
+        line = span.line if span else 0
+        begins_at = self._begin(model)
+        if model.steps is None:
+            action = self._action(model, (), begins_at)
+            steps: tuple[RuleTestStep, ...] = (RuleTestStep(0, action, None, line),)
+        else:
+            steps = tuple(self._steps(model.steps, begins_at))
+        self._check(model.expect, ("expect",))
+        return RuleTest(model.name, self._document.file, line, begins_at, steps, model.expect, only)
+
+    def _begin(self, model: RuleTestModel) -> datetime:
+        if model.at is None:
+            return BEGIN
+        if model.at.tzinfo is not None:
+            if model.tz is not None:
+                self._report(("tz",), "test", "at says already where it is", "leave out tz, or the offset")
+            return model.at.astimezone(UTC)
+        # Of an hour that comes twice this is the first; an hour that is left out is the one after it.
+        return model.at.replace(tzinfo=model.tz or UTC).astimezone(UTC)
+
+    def _steps(self, models: Iterable[StepModel], begins_at: datetime) -> Iterable[RuleTestStep]:
+        seconds = 0
+        is_touched = False
+        for number, model in enumerate(models):
+            place: Place = ("steps", number)
+            span = locate(self._node, place)
+            if model.at_seconds is not None and model.at_seconds < seconds:
+                self._report((*place, "at"), "test", "time only goes forward", "put the steps into their order")
+            seconds = max(seconds, model.at_seconds or 0)
+            if model.ack is not None and not is_touched:
+                self._report((*place, "ack"), "test", "there is nothing to acknowledge yet", "let an alert fire first")
+            is_touched = is_touched or model.alert is not None or model.payload is not None
+            self._check(model.expect, (*place, "expect"))
+            yield RuleTestStep(seconds, self._action(model, place, begins_at), model.expect, span.line if span else 0)
+
+    def _action(
+        self, model: RuleTestModel | StepModel, place: Place, begins_at: datetime
+    ) -> Fire | Arrive | Acknowledge | None:
+        if model.alert is not None:
+            return self._fire(model.alert, (*place, "alert"), begins_at, is_over=False)
+        if model.payload is not None and model.source is not None:
+            return self._arrive(model.payload, model.source, place)
+        if isinstance(model, StepModel):
+            if model.resolve is not None:
+                return self._fire(model.resolve, (*place, "resolve"), begins_at, is_over=True)
+            if model.ack is not None:
+                return Acknowledge(model.ack)
+        return None
+
+    def _fire(self, fields: Mapping[str, str], place: Place, at: datetime, *, is_over: bool) -> Fire | None:
+        try:
+            written_alert(fields, self._names.doors, AlertStatus.FIRING, starts_at=at)
+        except WrittenAlertError as exc:
+            span = locate(self._node, (*place, exc.name), at_key=True) if exc.name else locate(self._node, place)
+            self._document.report(span, "alert", str(exc), hint=exc.hint)
+            return None
+        return Fire(fields, is_over)
+
+    def _arrive(self, name: str, source: str, place: Place) -> Arrive | None:
+        if not self._names.doors.knows(source):
+            known = [*self._names.doors.kinds, "alertmanager", "grafana"]
+            self._report(
+                (*place, "source"), "unknown-source", f'source "{source}" is not defined', did_you_mean(source, known)
+            )
+            return None
+        path = self._folder / name
+        try:
+            with path.open("rb") as stream:
+                body = stream.read(PAYLOAD_BYTES_MAX)
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "not a path"
+            hint = f"looked at {path}"
+            self._report((*place, "payload"), "missing-file", f'cannot read "{name[:60]}": {reason}', hint)
+            return None
+        parsed = self._names.doors.read(source, body)
+        if isinstance(parsed, Unreadable):
+            text = f'the daemon would not read this body from "{source}" ({parsed.reason})'
+            self._report((*place, "payload"), "payload", text, parsed.detail)
+            return None
+        return Arrive(parsed)
+
+    def _check(self, expect: ExpectModel | None, place: Place) -> None:
+        """Report every name in an expectation that stands for nothing: such a test could never pass."""
+        for key, (what, known) in self._names.by_key.items():
+            value = getattr(expect, key) if expect is not None else None
+            listed = enumerate(value) if isinstance(value, tuple) else [(None, value)]
+            for number, name in listed:
+                if isinstance(name, str) and name not in known:
+                    at = (*place, key) if number is None else (*place, key, number)
+                    self._report(at, f"unknown-{what}", f'{what} "{name}" is not defined', did_you_mean(name, known))
+
+    def _report(self, place: Place, code: str, text: str, hint: str = "") -> None:
+        self._document.report(locate(self._node, place), code, text, hint=hint)

@@ -1,0 +1,190 @@
+"""Runs tests of the rules in virtual time, and says which rules they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ingestd.config.load import Loaded
+from ingestd.config.policy import build_policy
+from ingestd.config.rule_test_model import ExpectModel
+from ingestd.core.alert import Alert
+from ingestd.core.classify import first_failure, trace
+from ingestd.core.decide import Answer, AnswerAction
+from ingestd.core.effects import Decision
+from ingestd.core.names import AlertKey, AlertStatus, IncidentId
+from ingestd.core.policy import Policy
+from ingestd.core.ruleset import Rule
+from ingestd.trial.expectations import Difference, Standing, differences, facts, since
+from ingestd.trial.rehearsal import Rehearsal
+from ingestd.trial.route import why_not
+from ingestd.trial.rule_tests import Acknowledge, Arrive, Fire, RuleTest, RuleTestStep
+from ingestd.trial.written_alert import Doors, doors_of, written_alert
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What did not hold at one point of a history. ``when`` says which, in words; empty for the end of the test."""
+
+    when: str
+    line: int
+    differences: tuple[Difference, ...]
+    reason: str = ""
+    """Why the expected rule was not the one that decided, where that is what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTestResult:
+    """How a test ended. It passed if nothing is wrong."""
+
+    test: RuleTest
+    shortfalls: tuple[Shortfall, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What is wrong besides expectations: a template that failed, a step that could not happen."""
+    facts: dict[str, object] = field(default_factory=dict)
+    """Everything that can be expected, as it is at the end."""
+    rules: frozenset[str] = frozenset()
+    """The rules that decided about an alert."""
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether everything was as expected."""
+        return not self.shortfalls and not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which rules the tests reach: those that decided about at least one alert. The built-in last rule does not count."""
+
+    rules: tuple[Rule, ...]
+    missed: tuple[Rule, ...]
+
+    @property
+    def percent(self) -> float:
+        """Of the rules that are reached; 100 if there are none."""
+        return 100.0 * (len(self.rules) - len(self.missed)) / len(self.rules) if self.rules else 100.0
+
+
+class Bench:
+    """Runs the tests of one configuration. Each is a history of its own: nothing is left over from the one before."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._policy = build_policy(loaded)
+        self._doors = doors_of(loaded.config)
+        self._parts: dict[frozenset[str], Policy] = {}
+
+    def run(self, tests: Iterable[RuleTest]) -> list[RuleTestResult]:
+        """The results, in the order of the tests."""
+        return [_Run(test, self._policy_for(test), self._doors).result() for test in tests]
+
+    def _policy_for(self, test: RuleTest) -> Policy:
+        """The policy with those rules alone that the test is about; the built-in one is always there."""
+        only = test.rule_files
+        if only is None:
+            return self._policy
+        if only not in self._parts:
+            ruleset = self._policy.ruleset
+            rules = tuple(rule for rule in ruleset.rules if not rule.file or rule.file in only)
+            self._parts[only] = replace(self._policy, ruleset=replace(ruleset, rules=rules))
+        return self._parts[only]
+
+
+def coverage(loaded: Loaded, results: Sequence[RuleTestResult]) -> Coverage:
+    """Which of the rules that somebody wrote these results reach."""
+    reached = frozenset[str]().union(*(result.rules for result in results))
+    written = tuple(rule for rule in loaded.ruleset.rules if rule.file)
+    return Coverage(written, tuple(rule for rule in written if rule.name not in reached))
+
+
+class _Run:
+    """One test as it happens."""
+
+    def __init__(self, test: RuleTest, policy: Policy, doors: Doors) -> None:
+        self._test = test
+        self._doors = doors
+        self._rehearsal = Rehearsal(policy, test.begins_at)
+        self._touched: IncidentId | None = None
+        self._firing_since: dict[AlertKey, datetime] = {}
+        self._shortfalls: list[Shortfall] = []
+        self._problems: list[str] = []
+
+    def result(self) -> RuleTestResult:
+        """Let it happen, and compare."""
+        test = self._test
+        for step in test.steps:
+            at = test.begins_at + timedelta(seconds=step.after_seconds)
+            self._rehearsal.pass_until(at)
+            self._take(step)
+            self._rehearsal.pass_until(at)  # a step that reaches nobody is followed by the next one at once
+            self._compare(step.expect, since(test.begins_at, at), step.line)
+        self._compare(test.expect, "", test.line)
+        asked = self._rehearsal.asked
+        templates = dict.fromkeys(one.label.template_problem for one in asked if one.label.template_problem)
+        return RuleTestResult(
+            test,
+            tuple(self._shortfalls),
+            (*self._problems, *templates),
+            facts(self._standing),
+            frozenset(one.label.rule for one in asked),
+        )
+
+    @property
+    def _standing(self) -> Standing:
+        return Standing(self._rehearsal, self._test.begins_at, self._touched)
+
+    def _take(self, step: RuleTestStep) -> None:
+        match step.action:
+            case Fire() as fire:
+                self._note(self._rehearsal.receive([self._alert(fire)]))
+            case Arrive(envelope=envelope):
+                self._note(self._rehearsal.receive(envelope.alerts, envelope.truncated_count))
+            case Acknowledge(by=by):
+                if self._touched is None:
+                    self._problems.append(f"line {step.line}: {by} acknowledges, and no incident was opened")
+                    return
+                answer = Answer(self._touched, AnswerAction.ACKNOWLEDGE, by, "test")
+                self._note(self._rehearsal.answer(answer))
+            case None:
+                pass
+
+    def _alert(self, fire: Fire) -> Alert:
+        """The alert as its sender would say it now: with the start of its episode."""
+        now = self._rehearsal.now
+        alert = written_alert(fire.fields, self._doors, AlertStatus.FIRING, starts_at=now)
+        starts_at = self._firing_since.get(alert.key, now)
+        if not fire.is_over:
+            self._firing_since[alert.key] = starts_at
+            return replace(alert, starts_at=starts_at)
+        self._firing_since.pop(alert.key, None)
+        return written_alert(fire.fields, self._doors, AlertStatus.RESOLVED, starts_at=starts_at, ends_at=now)
+
+    def _note(self, decision: Decision) -> None:
+        """Remember the incident that was touched last: the one of the last finding, else of the answer."""
+        for finding in decision.findings:
+            self._touched = finding.incident_id or self._touched
+        if not decision.findings and decision.incidents:
+            self._touched = decision.incidents[-1].id
+
+    def _compare(self, expect: ExpectModel | None, when: str, line: int) -> None:
+        found = differences(expect, self._standing) if expect is not None else []
+        if not found:
+            return
+        reason = next((self._why_not(str(one.expected)) for one in found if one.key == "rule"), "")
+        self._shortfalls.append(Shortfall(when, line, tuple(found), reason))
+
+    def _why_not(self, rule: str) -> str:
+        """What stands against a rule that did not decide about the last alert that was news."""
+        asked = self._rehearsal.asked
+        if not asked:
+            return "the rules were never asked: no alert was news"
+        alert, ruleset = asked[-1].alert, self._rehearsal.policy.ruleset
+        wanted = next((one for one in ruleset.rules if one.name == rule), None)
+        if wanted is None:
+            return f"{rule} is not among the rule files that this test tries"
+        failed_on = first_failure(wanted.condition, alert)
+        if failed_on:
+            return f"{rule} does not match: {why_not(failed_on)}"
+        decided = trace(alert, ruleset)[-1]
+        place = f" ({decided.file}:{decided.line})" if decided.file else ""
+        return f"{rule} would match, but {decided.rule}{place} comes first"
