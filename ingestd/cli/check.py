@@ -12,7 +12,6 @@ import click
 from ingestd.cli.failures import FAILED, LINT
 from ingestd.cli.program import Noun, Program
 from ingestd.cli.serve import DEFAULT_CONFIG
-from ingestd.cli.terminal import json_text
 
 if TYPE_CHECKING:
     from ingestd.config.problems import Problem
@@ -43,10 +42,10 @@ def _what_to_check(function: F) -> F:
             "-o",
             "--format",
             "form",
-            type=click.Choice(["text", "json", "github"]),
+            type=click.Choice(["text", "json", "github", "sarif"]),
             default="text",
             show_default=True,
-            help="github: annotations for a workflow.",
+            help="github: annotations for a workflow. sarif: for code scanning.",
         ),
     ]
     for decorator in reversed(decorators):
@@ -102,17 +101,23 @@ def problems_of_all(path: Path) -> list[Problem]:
 
 def print_problems(program: Program, problems: Iterable[Problem], form: str) -> tuple[int, int]:
     """Print all problems in a form; the numbers of errors and warnings."""
+    from ingestd.cli.problem_forms import annotation, plain, sarif  # noqa: PLC0415 (loaded with the reader)
     from ingestd.config.problems import ProblemLevel, render_all  # noqa: PLC0415 (loaded with the reader)
 
     listed = list(problems)
     errors = sum(problem.level is ProblemLevel.ERROR for problem in listed)
     warnings = len(listed) - errors
     if form == "json":
-        program.terminal.data(json_text(_as_json(listed, errors, warnings)))
+        program.terminal.json(
+            {"problems": [plain(one) for one in listed], "error_count": errors, "warning_count": warnings}
+        )
+        return errors, warnings
+    if form == "sarif":
+        program.terminal.json(sarif(listed))
         return errors, warnings
     if form == "github":
         for problem in listed:
-            program.terminal.data(_annotation(problem))
+            program.terminal.data(annotation(problem))
     elif listed:
         program.terminal.data(render_all(listed))
     program.terminal.note(_summary(errors, warnings))
@@ -140,38 +145,3 @@ def _summary(errors: int, warnings: int) -> str:
         return "everything is right"
     counts = [(errors, "error"), (warnings, "warning")]
     return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
-
-
-def _as_json(problems: Iterable[Problem], errors: int, warnings: int) -> dict[str, object]:
-    listed = [
-        {
-            "file": problem.file,
-            "line": problem.line,
-            "column": problem.column,
-            "length": problem.length,
-            "level": problem.level.value,
-            "code": problem.code,
-            "text": problem.text,
-            "hint": problem.hint,
-        }
-        for problem in problems
-    ]
-    return {"problems": listed, "error_count": errors, "warning_count": warnings}
-
-
-def _annotation(problem: Problem) -> str:
-    """A workflow command of GitHub: docs.github.com, "Workflow commands for GitHub Actions"; its escapes as in actions/toolkit."""
-
-    def escape(text: str, more: str = "") -> str:
-        for char in "%\r\n" + more:
-            text = text.replace(char, f"%{ord(char):02X}")
-        return text
-
-    place = {"file": problem.file}
-    if problem.line:
-        end = problem.column + max(1, problem.length)
-        place |= {"line": str(problem.line), "col": str(problem.column), "endColumn": str(end)}
-    place["title"] = problem.code
-    settings = ",".join(f"{key}={escape(value, ':,')}" for key, value in place.items())
-    text = problem.text + (f" ({problem.hint})" if problem.hint else "")
-    return f"::{problem.level} {settings}::{escape(text)}"

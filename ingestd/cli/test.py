@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import click
 
-from ingestd.cli import page
+from ingestd.cli import page, test_rules
 from ingestd.cli.program import Noun
 
 
-@click.group(cls=Noun, examples=[("ingestd test page asha", "does a page reach asha?")])
+@click.group(
+    cls=Noun,
+    examples=[
+        ("ingestd test rules config.yaml", "do the rules what their tests say?"),
+        ("ingestd test page asha", "does a page reach asha?"),
+    ],
+)
 def command() -> None:
     """Try things out before they are needed."""
 
 
+command.add_command(test_rules.rules)
 command.add_command(page.test, "page")
