@@ -20,6 +20,8 @@ from ingestd.store.rows import columns_of, value_of
 from ingestd.store.schema import inbox
 
 _ARRIVED = ("id", "source", "kind", "received_at", "remote", "body", "state", "next_alert")
+BATCH_BYTES_MAX = 8 * 1024**2
+"""Bodies that are read into memory for one batch of decisions; a larger one comes alone."""
 NEW, DONE, QUARANTINED = "new", "done", "quarantined"
 
 
@@ -66,9 +68,22 @@ def add(connection: Connection, envelopes: Sequence[Envelope]) -> None:
 
 
 def oldest_waiting(connection: Connection, limit: int) -> list[Envelope]:
-    """The envelopes that wait longest for a decision."""
-    query = select(*columns_of(inbox, Envelope)).where(inbox.c.state == NEW).order_by(inbox.c.seq).limit(limit)
-    return [value_of(Envelope, row) for row in connection.execute(query)]
+    """The envelopes that wait longest for a decision: at most ``limit``, and of large ones no more than fit the memory."""
+    sizes = (
+        select(inbox.c.seq, func.length(inbox.c.body).label("size"))
+        .where(inbox.c.state == NEW)
+        .order_by(inbox.c.seq)
+        .limit(limit)
+    )
+    chosen: list[int] = []
+    room = BATCH_BYTES_MAX
+    for row in connection.execute(sizes).all():
+        room -= row.size
+        if chosen and room < 0:
+            break
+        chosen.append(row.seq)
+    query = select(*columns_of(inbox, Envelope)).where(inbox.c.seq.in_(chosen)).order_by(inbox.c.seq)
+    return [value_of(Envelope, row) for row in connection.execute(query)] if chosen else []
 
 
 def has_waiting(connection: Connection) -> bool:

@@ -20,6 +20,7 @@ from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.decide import decide_alerts
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
 from ingestd.core.names import EnvelopeId
+from ingestd.core.sources import ReadLimits
 from ingestd.store import apply, dialect, inbox, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
@@ -69,6 +70,22 @@ class _Slice:
     is_last: bool
 
 
+class LastRead:
+    """What was read last. A large envelope is decided in many slices; it is parsed for the first of them."""
+
+    def __init__(self) -> None:
+        self._of: tuple[EnvelopeId, ReadLimits] | None = None
+        self._parsed: ParsedEnvelope | Unreadable | None = None
+
+    def read(self, envelope: Envelope, standing: Standing) -> ParsedEnvelope | Unreadable:
+        """The envelope's alerts. Equal whether it is remembered or read anew."""
+        limits = standing.limits_of(envelope.source)
+        if self._parsed is None or self._of != (envelope.id, limits):
+            self._parsed = sources.read(sources.SourceKind(envelope.kind), envelope.source, envelope.body, limits)
+            self._of = (envelope.id, limits)
+        return self._parsed
+
+
 def disposition_of(findings: Sequence[dict[str, Any]]) -> str:
     """The one word for what became of an envelope: the most that any of its alerts brought about."""
     order = ("incident", "joined", "resolved", "vanished", "duplicate", "ignored")
@@ -98,9 +115,15 @@ def _plain(finding: Finding) -> dict[str, Any]:
 
 
 def process_batch(
-    connection: Connection, standing: Standing, now: datetime, limit: int, poison: frozenset[EnvelopeId]
+    connection: Connection,
+    standing: Standing,
+    now: datetime,
+    limit: int,
+    poison: frozenset[EnvelopeId],
+    last: LastRead | None = None,
 ) -> BatchReport:
     """Decide what waits longest, in the caller's transaction. Envelopes in ``poison`` go to quarantine unread."""
+    last = last or LastRead()
     dialect.serialise_decisions(connection)
     report = BatchReport()
     slices: list[_Slice] = []
@@ -113,21 +136,19 @@ def process_batch(
             )
             _quarantine(connection, report, envelope, bad, standing, now)
             continue
-        parsed = sources.read(
-            sources.SourceKind(envelope.kind), envelope.source, envelope.body, standing.limits_of(envelope.source)
-        )
+        if room <= 0:
+            break
+        parsed = last.read(envelope, standing)
         if isinstance(parsed, Unreadable):
             _quarantine(connection, report, envelope, parsed, standing, now)
             continue
-        if room <= 0:
-            break
         alerts = parsed.alerts[envelope.next_alert : envelope.next_alert + room]
         is_last = envelope.next_alert + len(alerts) >= len(parsed.alerts)
         slices.append(_Slice(envelope, parsed, alerts, is_last))
         room -= max(1, len(alerts))
     if slices:
         _decide(connection, report, slices, standing, now)
-    report.has_more = len(waiting) == limit or room <= 0
+    report.has_more = bool(waiting)
     return report
 
 

@@ -142,3 +142,12 @@ def test_old_decided_envelopes_are_forgotten_a_few_at_a_time_oldest_first(connec
     # Number 2 is exactly as old as the limit and stays; quarantined and waiting ones stay however old they are.
     assert kept() == {1, 2, 5, 6}
     assert inbox.prune(connection, NOW - timedelta(minutes=2), 9) == 0
+
+
+def test_large_bodies_come_a_few_at_a_time_and_one_that_is_too_large_comes_alone(connection: Connection) -> None:
+    half = inbox.BATCH_BYTES_MAX // 2
+    sizes = (inbox.BATCH_BYTES_MAX + 1, half, half, 1)
+    inbox.add(connection, [envelope(n, body=b"x" * size) for n, size in enumerate(sizes, start=1)])
+    assert [one.id for one in inbox.oldest_waiting(connection, 10)] == [envelope(1).id]
+    inbox.quarantine(connection, envelope(1).id, reason="r", detail="d", now=NOW)
+    assert [one.id for one in inbox.oldest_waiting(connection, 10)] == [envelope(2).id, envelope(3).id]
