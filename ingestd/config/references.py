@@ -134,7 +134,9 @@ def lint_openness(document: Document) -> None:
         text = "nobody can use the API or the CLI: there is no token"
         document.lint(_key(root, "api"), "api-closed", text, hint="add api.tokens, or  loopback_without_token: true")
     if isinstance(open_api, Scalar) and open_api.value is True and _is_called_from_elsewhere(root):
-        text = "behind a proxy on this machine everybody may be an admin: people call server.external_url from elsewhere"
+        text = (
+            "behind a proxy on this machine everybody may be an admin: people call server.external_url from elsewhere"
+        )
         hint = "let the proxy add X-Forwarded-For (nginx does not by itself), or use api.tokens"
         document.lint(open_api.span, "api-open", text, hint=hint)
     if is_local:

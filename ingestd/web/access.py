@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
@@ -21,7 +22,20 @@ from ingestd.web.replies import Refusal
 
 LOCAL_NAME = "local"
 """Who a caller on this machine without a token is said to be."""
-_PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_PASSED_ON = (
+    "CF-Connecting-IP",
+    "Forwarded",
+    "True-Client-IP",
+    "Via",
+    "X-Client-IP",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+    "X-Real-IP",
+)
+_PLAIN_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BEARER = {"WWW-Authenticate": 'Bearer realm="ingestd"'}
 _BASIC = {"WWW-Authenticate": 'Basic realm="ingestd: any name, and an API token as password", charset="UTF-8"'}
 
@@ -88,7 +102,9 @@ def is_local(request: web.Request) -> bool:
         return True  # a unix socket, whose file says who may
     if not isinstance(peer, tuple):
         return False
-    return _is_loopback(str(peer[0])) and _is_loopback(_host(f"//{request.host}")[0])
+    asked = request.host
+    is_asked_here = _PLAIN_HOST.fullmatch(asked) is not None and _is_loopback(_host(f"//{asked}")[0])
+    return is_asked_here and _is_loopback(str(peer[0]))
 
 
 def _is_loopback(host: str) -> bool:
@@ -114,11 +130,14 @@ def _host(url: str) -> tuple[str, int | None]:
 
 
 def _presented(request: web.Request) -> str | None:
-    """The secret of the Authorization header; None without the header, empty if it cannot be read."""
-    header = request.headers.get("Authorization")
-    if header is None:
-        return None
-    scheme, _, rest = header.partition(" ")
+    """The secret of the Authorization header; None without the header, empty if it cannot be read.
+
+    Of two headers a proxy may have looked at the other one, so neither counts.
+    """
+    headers = request.headers.getall("Authorization", [])
+    if len(headers) != 1:
+        return "" if headers else None
+    scheme, _, rest = headers[0].partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip()
     if scheme.lower() != "basic":

@@ -183,6 +183,21 @@ def test_openness_is_lint_only_off_loopback(load_text, good):
     assert [problem.code for problem in lint] == ["auth-none", "external-url"]
 
 
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("http://127.0.0.1:8095", False),
+        ("http://localhost:8095", False),
+        ("http://[::1]:8095", False),
+        ("https://alerts.example.com", True),
+        ("https://10.1.2.3", True),
+    ],
+)
+def test_local_callers_without_token_are_lint_when_people_come_through_a_proxy(load_text, good, url, is_open):
+    lint = load_text(f'{good}server: {{external_url: "{url}"}}\n').lint
+    assert [problem.code for problem in lint] == ["api-open"] * is_open
+
+
 def test_a_default_team_that_reaches_nobody_is_lint(load_text, good):
     lint = load_text(good.replace("policy: default, ticket: {to: tickets}", "policy: none")).lint
     assert [(problem.code, problem.line) for problem in lint] == [("default-policy", 13), ("default-ticket", 13)]

@@ -8,6 +8,8 @@ import pytest
 
 from ingestd.web.desk import Access, ApiToken, Role
 
+VIEWER = "viewer-secret-0123456789"
+
 READS = [
     "/api/v1/incidents",
     "/api/v1/incidents/INC-1001",
@@ -65,6 +67,12 @@ async def test_without_a_good_token_nothing_is_told(office, client, header):
     assert "DiskFull" not in await answer.text()
 
 
+async def test_of_two_tokens_neither_counts(client):
+    both = [("Authorization", f"Bearer {VIEWER}")] * 2
+    assert (await client.get("/api/v1/incidents", headers=both[:1])).status == 200
+    assert (await client.get("/api/v1/incidents", headers=both)).status == 401
+
+
 async def test_a_token_can_be_the_password_of_basic(office, client):
     basic = base64.b64encode(b"whoever:hands-off:viewer-secret-0123456789").decode()
     assert (await client.get("/api/v1/incidents", headers={"Authorization": f"Basic {basic}"})).status == 401
@@ -98,6 +106,9 @@ async def test_a_caller_of_this_machine_needs_no_token_if_the_configuration_says
         {"X-Forwarded-For": "203.0.113.9"},
         {"Forwarded": "for=203.0.113.9"},
         {"Via": "1.1 proxy"},
+        {"X-Forwarded-Proto": "https"},
+        {"Host": "evil.example@127.0.0.1"},
+        {"Host": "127.0.0.1#.evil.example"},
         {"Host": "rebound.example:8095"},
         {"Host": "alerts.example"},
     ],
