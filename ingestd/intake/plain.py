@@ -19,18 +19,9 @@ _LENGTH_DIGITS_MAX: Final = 9
 _VISIBLE: Final = bytes(range(0x20, 0x7F))
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _MUST: Final = frozenset({b"host", b"content-length"})
-_MUST_NOT: Final = frozenset({
-    b"connection",
-    b"content-encoding",
-    b"expect",
-    b"keep-alive",
-    b"origin",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-})  # fmt: skip
+_MUST_NOT: Final = frozenset(
+    b"connection content-encoding expect keep-alive origin proxy-connection te trailer transfer-encoding upgrade".split()
+)
 """What speaks of the connection, of how the body is coded, or of a browser."""
 
 
