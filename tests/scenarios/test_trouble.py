@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from ingestd.core.names import IncidentState
@@ -232,3 +234,13 @@ def break_on(monkeypatch: pytest.MonkeyPatch, label: str, value: str) -> None:
         return sound(alert, incident_id, now)
 
     monkeypatch.setattr(decide, "member_of", broken)
+
+
+def test_a_clock_that_jumps_an_hour_ahead_pages_the_next_level_once_and_not_all_of_them(day, nothing_else_arrives):
+    day.fires()
+    day.life.clock.skew += timedelta(hours=1)
+    day.engine.wake.timekeeper.ring()
+    day.advance(minutes=4)
+    assert day.pages() == [ADA, ("bo", "sms", "page")]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
