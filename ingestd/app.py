@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,8 @@ class Daemon:
     def __init__(self, config_path: Path, loaded: Loaded, registry: Registry, ambient: Ambient | None = None) -> None:
         self.config_path = config_path
         self.loaded = loaded
+        self.on_reload: Callable[[Loaded, Registry], None] = lambda _loaded, _registry: None
+        """Called with a configuration before it is taken over: what it holds must not be logged by then."""
         self.ambient = ambient or Ambient()
         self.metrics = Metrics()
         self.readiness = Readiness(("database", "listener"))
@@ -206,6 +208,7 @@ class Daemon:
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
+        self.on_reload(loaded, registry)
         self.loaded = loaded
         self._connectors.clear()
         self._connectors.update(connectors)

@@ -14,9 +14,11 @@ import structlog
 
 from ingestd import __version__, wiring
 from ingestd.app import Daemon, load_all
+from ingestd.config.load import Loaded
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.quantities import parse_listen
 from ingestd.errors import IngestdError
+from ingestd.registry import Registry
 from ingestd.telemetry import log_events, logging
 from ingestd.telemetry.systemd_notify import SystemdNotify
 
@@ -46,9 +48,14 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
         return _refuse(render_all(error.problems), EXIT_CONFIG)
     except (IngestdError, ValueError) as error:
         return _refuse(f"ingestd: {error}", EXIT_CONFIG)
-    config = loaded.config
-    secrets = wiring.secrets(loaded, registry.settings)
-    logging.configure(log_level or config.log.level, log_format or config.log.format, secrets)
+    secrets: set[str] = set()
+
+    def set_up_log(loaded: Loaded, registry: Registry) -> None:
+        secrets.update(wiring.secrets(loaded, registry.settings))  # those of before may still be in use
+        logging.configure(log_level or loaded.config.log.level, log_format or loaded.config.log.format, secrets)
+
+    set_up_log(loaded, registry)
+    daemon.on_reload = set_up_log
     log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
     for problem in loaded.lint:
         log.warning(log_events.CONFIG_LINT, at=f"{problem.file}:{problem.line}:{problem.column}", text=problem.text)

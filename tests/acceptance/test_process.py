@@ -180,6 +180,21 @@ def test_a_bad_file_keeps_the_old_configuration_and_says_why(start, tmp_path, no
     assert daemon.send(notification()).status_code == 404
 
 
+def test_a_reload_sets_up_the_log_anew_and_hides_the_secrets_that_it_brings(start, tmp_path):
+    config = config_of(tmp_path)
+    daemon = start(config)
+    secrets = ["quiet-as-a-mouse", "quiet-as-the-grave"]
+    sources = {"alertmanager": {"kind": "alertmanager", "auth": {"bearer": {"secrets": secrets}}}}
+    daemon.write_config({**config, "sources": sources, "log": {"level": "debug", "format": "json"}})
+    assert daemon.post("/-/reload").status_code == 200
+    for secret in secrets:
+        daemon.get(f"/{secret}")
+    daemon.get("/metrics")  # which is logged at level debug alone
+    until(lambda: len(daemon.log_events("request_answered")) >= 4, 10, "they are logged", last_words=daemon.log)
+    assert "quiet-as" not in daemon.log()
+    assert any(event["level"] == "debug" for event in daemon.log_events())
+
+
 def test_a_reload_over_the_api_shows_all_problems(start, tmp_path):
     config = config_of(tmp_path)
     daemon = start(config)
