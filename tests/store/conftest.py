@@ -22,8 +22,10 @@ def postgres(require: Callable[[str], str]) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> str:
-    return postgres.create()
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    url = postgres.create()
+    yield url
+    postgres.give_back(url)
 
 
 @pytest.fixture

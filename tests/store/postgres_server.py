@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 
@@ -29,6 +29,7 @@ class PostgresServer:
             shutil.chown(self._folder, user, group)
         self.data = self._folder / "data"
         self._count = 0
+        self._free: list[str] = []
         self._tool("initdb", "--auth=trust", "--username=ingestd", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8")
         self.start()
 
@@ -55,16 +56,35 @@ class PostgresServer:
         shutil.rmtree(self._folder)
 
     def create(self) -> str:
-        """The URL of a new empty database."""
+        """The URL of an empty database: one that was given back, if there is any, since making one takes long."""
+        if self._free:
+            return self._url(self._free.pop())
         self._count += 1
         name = f"t{self._count}"
-        engine = create_engine(self._engine_url("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        self._do("postgres", f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def give_back(self, url: str) -> None:
+        """Ends whoever is still connected to a database that ``create`` gave, and empties it for the next."""
+        name = make_url(url).database
+        assert name is not None
+        self._do(
+            name,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        self._do(name, "DROP SCHEMA public CASCADE")
+        self._do(name, "CREATE SCHEMA public")
+        self._free.append(name)
+
+    def _url(self, name: str) -> str:
         return f"postgresql://ingestd@/{name}?host={self._folder}"
 
-    def _engine_url(self, name: str) -> str:
-        return f"postgresql+psycopg://ingestd@/{name}?host={self._folder}"
+    def _do(self, name: str, statement: str) -> None:
+        url = self._url(name).replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
 
     def _tool(self, name: str, *arguments: str) -> None:
         subprocess.run(
