@@ -51,7 +51,9 @@ def test_a_team_without_a_route_has_the_default_teams():
 
 
 def test_a_team_that_says_none_has_none():
-    silent = Known({**KNOWN.teams, "web": TeamRoute(has_policy=True, has_ticket=True)}, KNOWN.policies, KNOWN.connectors)
+    silent = Known(
+        {**KNOWN.teams, "web": TeamRoute(has_policy=True, has_ticket=True)}, KNOWN.policies, KNOWN.connectors
+    )
     ruleset, _ = compiled(RuleDraft("r", match=(), team="web"), known=silent)
     assert (ruleset.rules[0].policy, ruleset.rules[0].ticket) == (None, None)
 

@@ -256,7 +256,7 @@ def test_a_note_is_on_the_timeline_for_the_ticket(connection: Connection) -> Non
     assert given is not None
     assert not given.is_first
     last = timeline.last(connection, ID, 1)[0]
-    assert (last.text, last.actor, last.for_ticket) == ("looking at it", "ada", True)
+    assert (last.text, last.actor, last.for_ticket) == ("note by ada: looking at it", "ada", True)
 
 
 def test_an_answer_to_no_incident_is_none(connection: Connection) -> None:

@@ -154,7 +154,7 @@ async def test_a_note_stands_on_the_timeline_word_for_word_but_harmless(office, 
     assert (told["is_first"], told["state"]) == (True, "triggered")
     timeline = (await get(client, auth, "/api/v1/incidents/INC-1001"))["timeline"]
     assert (timeline[-1]["kind"], timeline[-1]["actor"]) == ("note", "bo")
-    assert timeline[-1]["text"] == "checked the [31mdisk\n second line <b>"
+    assert timeline[-1]["text"] == "note by bo: checked the [31mdisk\n second line <b>"
 
 
 @pytest.mark.parametrize(
