@@ -253,7 +253,8 @@ def test_a_note_reaches_the_ticket_in_every_state(state):
     decision, now = answers(state, AnswerAction.NOTE)
     assert now.state is state
     assert effects(decision) == ["ticket-comment"]
-    assert decision.timeline[0].text == "text"
+    assert decision.timeline[0].text.endswith("text")
+    assert decision.timeline[0].actor == "bo"
 
 
 # ------------------------------------------------------------------ what is opened
