@@ -62,8 +62,8 @@ class Daemon:
     def __init__(self, config_path: Path, loaded: Loaded, registry: Registry, ambient: Ambient | None = None) -> None:
         self.config_path = config_path
         self.loaded = loaded
-        self.on_reload: Callable[[Loaded, Registry], None] = lambda _loaded, _registry: None
-        """Called with a configuration before it is taken over: what it holds must not be logged by then."""
+        self.on_reload: Callable[[Loaded, Sequence[str]], None] = lambda _loaded, _secrets: None
+        """Called with a configuration and all secrets in it before it is taken over."""
         self.ambient = ambient or Ambient()
         self.metrics = Metrics()
         self.readiness = Readiness(("database", "listener"))
@@ -208,7 +208,7 @@ class Daemon:
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
-        self.on_reload(loaded, registry)
+        self.on_reload(loaded, wiring.secrets(loaded, registry.settings))
         self.loaded = loaded
         self._connectors.clear()
         self._connectors.update(connectors)

@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -18,7 +19,6 @@ from ingestd.config.load import Loaded
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.quantities import parse_listen
 from ingestd.errors import IngestdError
-from ingestd.registry import Registry
 from ingestd.telemetry import log_events, logging
 from ingestd.telemetry.systemd_notify import SystemdNotify
 
@@ -48,13 +48,13 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
         return _refuse(render_all(error.problems), EXIT_CONFIG)
     except (IngestdError, ValueError) as error:
         return _refuse(f"ingestd: {error}", EXIT_CONFIG)
-    secrets: set[str] = set()
+    hidden: set[str] = set()
 
-    def set_up_log(loaded: Loaded, registry: Registry) -> None:
-        secrets.update(wiring.secrets(loaded, registry.settings))  # those of before may still be in use
-        logging.configure(log_level or loaded.config.log.level, log_format or loaded.config.log.format, secrets)
+    def set_up_log(loaded: Loaded, secrets: Iterable[str]) -> None:
+        hidden.update(secrets)  # those of before may still be in use
+        logging.configure(log_level or loaded.config.log.level, log_format or loaded.config.log.format, hidden)
 
-    set_up_log(loaded, registry)
+    set_up_log(loaded, wiring.secrets(loaded, registry.settings))
     daemon.on_reload = set_up_log
     log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
     for problem in loaded.lint:

@@ -71,6 +71,7 @@ class DropReason(StrEnum):
     CLOSED = "closed"
     SUPERSEDED = "superseded"
     PERSON_UNKNOWN = "person_unknown"
+    CONNECTOR_GONE = "connector_gone"
     REFIRED = "refired"
     NOTHING_TO_TELL = "nothing_to_tell"
     NO_TICKET = "no_ticket"

@@ -30,6 +30,7 @@ DELIVERY_STALE: Final = "delivery_stale"
 CONNECTOR_STOPPED: Final = "connector_stopped"
 CONNECTOR_RESUMED: Final = "connector_resumed"
 CONNECTOR_BROKEN: Final = "connector_broken"
+CONNECTOR_MISSING: Final = "connector_missing"
 CIRCUIT_OPENED: Final = "circuit_opened"
 RECEIPT_REFUSED: Final = "receipt_refused"
 

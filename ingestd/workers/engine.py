@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from ingestd.ambient import Chance, Clock, IdSource
+from ingestd.core.effects import DropReason
 from ingestd.ports import Pager, TicketSystem
 from ingestd.store import outbox
 from ingestd.store.database import Database
@@ -19,6 +20,7 @@ from ingestd.telemetry.metrics import Metrics
 from ingestd.workers.current import Current
 from ingestd.workers.dispatcher import Dispatcher
 from ingestd.workers.janitor import JANITOR_SECONDS, Janitor
+from ingestd.workers.orphans import provide_for
 from ingestd.workers.processor import Processor
 from ingestd.workers.timekeeper import Timekeeper
 from ingestd.workers.wake import Wake
@@ -48,7 +50,9 @@ class Engine:
     ) -> None:
         self.wake = Wake()
         self._database = database
+        self._current = current
         self._clock = clock
+        self._metrics = metrics
         self._processor = processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
@@ -101,9 +105,24 @@ class Engine:
             freed = await self._database.run(_release, self._clock.now())
             if freed:
                 log.info(log_events.LEASES_RELEASED, count=freed)
+            await self._provide_for_orphans()
         await self._catch_up()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(worker.run(), name=worker.name) for worker in self.workers]
+
+    async def _provide_for_orphans(self) -> None:
+        now = self._clock.now()
+        try:
+            orphans = await self._database.run(provide_for, set(self.dispatchers), self._current.policy, now)
+        except Exception:
+            # What has a connector must not wait for what has none.
+            log.exception(log_events.WORKER_FAILED, worker="orphans")
+            return
+        for delivery in orphans.dropped:
+            self._metrics.dropped.labels(delivery.connector, delivery.kind.value, DropReason.CONNECTOR_GONE.value).inc()
+            log.warning(log_events.DELIVERY_DROPPED, delivery=delivery.key, reason=DropReason.CONNECTOR_GONE.value)
+        for connector, count in orphans.waiting.items():
+            log.warning(log_events.CONNECTOR_MISSING, connector=connector, count=count)
 
     async def _catch_up(self) -> None:
         """What was accepted before is decided first, for a while: nobody is paged by an old deadline for what is over by then."""

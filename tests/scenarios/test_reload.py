@@ -7,6 +7,7 @@ from dataclasses import replace
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import EscalationPolicy, Person, Step
 from ingestd.testing.world import policy
+from ingestd.workers.orphans import provide_for
 
 ADA, DEE = PersonName("ada"), PersonName("dee")
 ADA_MAIL = ("ada", "email", "page")
@@ -25,6 +26,26 @@ def test_when_a_channel_is_taken_away_its_queued_page_goes_by_the_one_that_is_le
     day.reload(replace(day.policy, channel_connectors={Channel.EMAIL: "mail"}, people={ADA: only_mail}))
     day.advance(seconds=10)
     assert day.pages() == [ADA_MAIL]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_pages_of_a_connector_that_is_gone_after_a_restart_go_by_the_next_channel_and_tickets_wait(
+    new_day, nothing_else_arrives
+):
+    day = new_day(policy=policy(steps=one_step(ADA)["default"].steps))
+    day.sms.is_down = day.tickets.is_down = True
+    day.fires()
+    only_mail = replace(day.policy, channel_connectors={Channel.EMAIL: "mail"})
+    orphans = day.database.run_now(provide_for, {"mail"}, only_mail, day.now())
+    assert [delivery.key for delivery in orphans.dropped] == ["INC-1001/sms/page/1"]
+    assert orphans.waiting == {"tickets": 1}
+    assert day.history().count("dropped/connector_gone") == 1
+    day.tickets.is_down = False
+    day.engine.wake.dispatchers["mail"].ring()
+    day.advance(minutes=1)
+    assert day.pages() == [ADA_MAIL]
+    assert len(day.tickets.kept) == 1
     day.acknowledge("INC-1001")
     nothing_else_arrives(day)
 
