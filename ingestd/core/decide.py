@@ -299,6 +299,8 @@ def decide_answer(answer: Answer, incident: Incident, policy: Policy, now: datet
         else:
             lifecycle.resolve(draft, incident, policy, by=answer.by)
     else:
-        draft.note(incident, "note", answer.text, reason=answer.via, actor=answer.by, for_ticket=True)
+        draft.note(
+            incident, "note", f"note by {answer.by}: {answer.text}", reason=answer.via, actor=answer.by, for_ticket=True
+        )
         lifecycle.comment_ticket(draft, incident, policy)
     return draft.finish()

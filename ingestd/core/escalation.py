@@ -94,7 +94,7 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
         if channel is None:
             draft.note(incident, "page", f"{name} cannot be paged: no usable contact", reason="no_usable_contact")
             continue
-        incident = _page(draft, incident, name, channel, policy, escalation.level, _why(draft, incident, reason))
+        incident = _page(draft, incident, name, channel, policy, escalation.level, _why(incident, reason))
         reached.append(name)
     assert incident.escalation is not None, "pages do not end an escalation"
     unreached = tuple(name for name in step.people if name not in reached)
@@ -110,10 +110,11 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
     return draft.put_incident(incident)
 
 
-def _why(draft: Draft, incident: Incident, reason: PageReason) -> str:
+def _why(incident: Incident, reason: PageReason) -> str:
     if reason is PageReason.NOBODY_ANSWERED and incident.escalation:
         told = ", ".join(dict.fromkeys(person for person, _ in incident.escalation.paged)) or "nobody"
-        minutes = max(1, round((draft.now - incident.opened_at).total_seconds() / 60))
+        # Of this run of the steps, not since it was opened: it may have come back after weeks.
+        minutes = max(1, round(incident.escalation.waited_seconds / 60))
         return f"{told} did not answer in {minutes} min"
     return {
         PageReason.REOPENED: "it fired again after it was resolved",

@@ -85,6 +85,19 @@ class Escalation:
         return self.steps[self.step_index]
 
     @property
+    def waited_seconds(self) -> int:
+        """How long the steps before the present one had to wait for an answer, all together."""
+        return self.loops_done * sum(one.wait_seconds for one in self.steps) + sum(
+            one.wait_seconds for one in self.steps[: self.step_index]
+        )
+
+    @property
+    def has_next_step(self) -> bool:
+        """Whether somebody is paged when the present step has waited long enough; else nobody is left."""
+        is_last = self.step_index + 1 >= len(self.steps) and self.loops_done + 1 >= self.loop_count
+        return not is_last and not self.is_exhausted
+
+    @property
     def is_step_unreachable(self) -> bool:
         """Whether nobody of the present step can be reached."""
         return set(self.step.people) <= set(self.unreached)

@@ -213,9 +213,10 @@ def _word_page(
             links.PageLink(links.hash_of(token), incident.id, person.name, delivery.key, now + LINK_LIFE),
         )
         link = f"{standing.external_url}/p/{token}"
-    due = incident_store.deadlines_of(connection, incident.id)
+    escalation = incident.escalation
+    due = incident_store.deadlines_of(connection, incident.id) if escalation and escalation.has_next_step else ()
     next_step_at = next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
-    earlier = incident.escalation.paged if incident.escalation else ()
+    earlier = escalation.paged if escalation else ()
     late_minutes = int((now - delivery.created_at).total_seconds() // 60)
     return PageText(
         purpose="page",

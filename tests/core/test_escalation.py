@@ -86,6 +86,29 @@ def test_the_steps_come_in_order_then_again_then_it_is_exhausted():
     assert decision.timeline[0].reason == "exhausted"
 
 
+def test_who_is_paged_next_reads_how_long_the_others_did_not_answer_in_this_run():
+    """Not since the incident was opened: it may have come back after weeks."""
+    decision, _ = advance(step_index=1)
+    assert decision.effects[0].reason == "ada did not answer in 10 min"
+    decision, _ = advance(step_index=2, loop_count=2)
+    assert decision.effects[0].reason == "ada did not answer in 15 min"
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_next"),
+    [
+        ({}, True),
+        ({"step_index": 2}, False),
+        ({"step_index": 2, "loop_count": 2}, True),
+        ({"step_index": 2, "loop_count": 2, "loops_done": 1}, False),
+        ({"loop_count": 2, "loops_done": 1}, True),
+        ({"is_exhausted": True}, False),
+    ],
+)
+def test_after_the_last_step_of_the_last_run_nobody_is_left(changes, has_next):
+    assert escalation(**changes).has_next_step is has_next
+
+
 @pytest.mark.parametrize(
     "changes",
     [

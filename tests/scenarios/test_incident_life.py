@@ -47,7 +47,7 @@ def test_news_after_a_comment_was_written_goes_into_the_next_one(day, nothing_el
     assert comments(day) == [
         ("acknowledged by ada (link)",),
         ("alert fired: DiskFull on db2",),
-        ("cleaning up",),
+        ("note by ada: cleaning up",),
     ]
     nothing_else_arrives(day)
 
@@ -102,6 +102,16 @@ def test_a_refire_within_the_grace_is_as_if_it_had_never_cleared(day, nothing_el
     assert "triggered/refired_within_grace" in day.history()
     assert day.pages() == [PAGED]
     assert day.tickets.kept[0].history == []
+    nothing_else_arrives(day)
+
+
+def test_a_page_names_the_next_level_only_if_there_is_one(day, nothing_else_arrives):
+    day.fires()
+    day.advance(minutes=11)
+    promised = [page.text.next_step_at for page in day.sms.sent]
+    assert [page.person for page in day.sms.sent] == ["ada", "bo", "cy"]
+    assert promised == [day.sms.sent[1].at, day.sms.sent[2].at, None]
+    day.acknowledge("INC-1001")
     nothing_else_arrives(day)
 
 

@@ -130,7 +130,9 @@ def test_a_refused_comment_does_not_lose_its_news(day, nothing_else_arrives):
     assert day.tickets.kept[0].comments == []
     day.note("INC-1001", "cleaning up")
     day.advance(minutes=1)
-    assert [lines for _, lines in day.tickets.kept[0].comments] == [("acknowledged by ada (link)", "cleaning up")]
+    assert [lines for _, lines in day.tickets.kept[0].comments] == [
+        ("acknowledged by ada (link)", "note by ada: cleaning up")
+    ]
     nothing_else_arrives(day)
 
 
@@ -142,7 +144,9 @@ def test_a_comment_that_somebody_dropped_by_hand_does_not_silence_the_ticket(day
     assert day.tickets.kept[0].comments == []
     day.note("INC-1001", "cleaning up")
     day.advance(minutes=1)
-    assert [lines for _, lines in day.tickets.kept[0].comments] == [("acknowledged by ada (link)", "cleaning up")]
+    assert [lines for _, lines in day.tickets.kept[0].comments] == [
+        ("acknowledged by ada (link)", "note by ada: cleaning up")
+    ]
     nothing_else_arrives(day)
 
 
