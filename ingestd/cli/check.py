@@ -73,11 +73,16 @@ def config(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str
     ],
 )
 @_what_to_check
+@click.option("--coverage", "is_coverage", is_flag=True, help="Warn of every rule that no test reaches.")
 @click.pass_context
-def rules(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
-    """Check the rule files that a configuration uses."""
+def rules(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str, is_coverage: bool) -> None:
+    """Check the rule files that a configuration uses, and their tests.
+
+    The tests are read and not judged: for that there is ingestd test rules. A rule that no test reaches is a warning where other
+    rules of its file are tested; with --coverage everywhere.
+    """
     path = file or default_file()
-    found = problems_of_all(path)
+    found = problems_of_all(path, is_coverage=is_coverage)
     mine = [problem for problem in found if problem.file != str(path)]
     if any(problem.file == str(path) and problem.level == "error" for problem in found):
         ctx.ensure_object(Program).terminal.note(f"note: {path} has errors of its own: ingestd check config {path}")
@@ -92,11 +97,18 @@ def all_(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) 
     _finish(ctx, problems_of_all(file or default_file()), is_lint_fatal=is_lint_fatal, form=form)
 
 
-def problems_of_all(path: Path) -> list[Problem]:
-    """Everything that is wrong with a configuration, its rules and its connectors' settings, warnings included."""
-    from ingestd.cli.reading import read  # noqa: PLC0415 (loads what reads and builds)
+def problems_of_all(path: Path, *, is_coverage: bool = False) -> list[Problem]:
+    """Everything that is wrong with a configuration, its rules, their tests and its connectors' settings, warnings included.
 
-    return list(read(path).problems)
+    A rule that no test reaches is a warning where others of its file are tested, with ``is_coverage`` everywhere.
+    """
+    from ingestd.cli.reading import read  # noqa: PLC0415 (loads what reads and builds)
+    from ingestd.trial.coverage_lint import problems_of_tests  # noqa: PLC0415 (see above)
+
+    reading = read(path)
+    if reading.for_trial is None:
+        return list(reading.problems)
+    return [*reading.problems, *problems_of_tests(reading.for_trial, is_every_rule=is_coverage)]
 
 
 def print_problems(program: Program, problems: Iterable[Problem], form: str) -> tuple[int, int]:

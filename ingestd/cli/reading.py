@@ -10,7 +10,7 @@ from typing import Final
 
 from ingestd.cli.failures import Failure
 from ingestd.config.load import Loaded, load
-from ingestd.config.problems import ConfigProblems, Problem, in_order
+from ingestd.config.problems import ConfigProblems, Problem, has_errors, in_order
 from ingestd.errors import IngestdError
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
@@ -30,23 +30,27 @@ class Reading:
     connectors: Mapping[str, TicketSystem | Pager] = field(default_factory=dict)
     """By name; empty if there are errors. They send through ``http``."""
     http: AiohttpClient | None = None
+    for_trial: Loaded | None = None
+    """What the rules can be tried out with; there also if nothing but secrets and files of another machine is missing."""
 
 
 def read(path: Path) -> Reading:
     """The configuration at a path. Raises ``Failure`` only if this installation itself is broken."""
     try:
-        loaded = load(path, environment=_environment())
+        loaded = load(path, environment=_environment(), needs_secrets=False)
     except ConfigProblems as exc:
         return Reading(exc.problems)
+    if has_errors(loaded.lint):
+        return Reading(loaded.lint, for_trial=loaded)
     http = AiohttpClient()
     tools = ConnectorTools(http=http, mail=sender, external_url=loaded.config.server.external_url)
     try:
         connectors = Registry(loaded).build(tools)
     except ConfigProblems as exc:
-        return Reading(in_order((*loaded.lint, *exc.problems)), loaded)
+        return Reading(in_order((*loaded.lint, *exc.problems)), loaded, for_trial=loaded)
     except IngestdError as exc:
         raise Failure(str(exc), hint=exc.hint) from exc
-    return Reading(loaded.lint, loaded, connectors, http)
+    return Reading(loaded.lint, loaded, connectors, http, loaded)
 
 
 def _environment() -> dict[str, str]:

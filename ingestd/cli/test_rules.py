@@ -78,7 +78,7 @@ def rules(
         _print(program, results, read.problems, reached, is_diff=is_diff, is_coverage=is_coverage)
     is_low = fail_under is not None and reached.percent < fail_under
     if is_low:
-        program.terminal.note(f"tests reach {reached.percent:.0f} % of the rules, and {fail_under:g} % are asked for")
+        program.terminal.note(f"tests reach {reached.percent:.1f} % of the rules, and {fail_under:g} % are asked for")
     if is_low or read.problems or not all(result.has_passed for result in results):
         ctx.exit(FAILED)
 

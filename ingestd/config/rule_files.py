@@ -16,6 +16,7 @@ from ingestd.config.yaml_tree import Mapping as YamlMapping
 from ingestd.core.names import Level, Severity
 from ingestd.core.rule_compiler import Fault, Known, RuleDraft, compile_rules
 from ingestd.core.ruleset import DEFAULT_MATRIX, Renderer, Ruleset, TicketPlan
+from ingestd.core.shadowing import shadowed
 
 FILES_COUNT_MAX = 1000
 TEST_SUFFIX = "_test.yaml"
@@ -54,7 +55,27 @@ def load_rules(path: Path, known: Known, *, shown_as: str = "") -> tuple[Ruleset
     ruleset, faults = compile_rules(reading.drafts, reading.matrix or DEFAULT_MATRIX, known, digest.hexdigest())
     for fault in faults:
         reading.problems.append(_place(fault, *reading.homes[fault.index]))
+    _lint_shadows(ruleset, reading)
     return ruleset, tuple(reading.problems)
+
+
+def _lint_shadows(ruleset: Ruleset, reading: _Reading) -> None:
+    """Warn of every rule that can never decide: somebody believes that it does."""
+    homes = {draft.name: home for draft, home in zip(reading.drafts, reading.homes, strict=True)}
+    for shadow in shadowed(ruleset):
+        rule = ruleset.rules[shadow.position]
+        document, number = homes[rule.name]
+        others = [ruleset.rules[position] for position in shadow.by]
+        hint = "its matchers exclude each other"
+        if others:
+            first = [
+                f'"{o.name}" {f"on line {o.line}" if o.file == rule.file else f"in {o.file}:{o.line}"}' for o in others
+            ]
+            hint = f"{' and '.join(first)} always {'matches' if len(first) == 1 else 'match'} first"
+        span = locate(document.root, ("rules", number, "rule"))
+        document.lint(span, "unreachable", f'rule "{rule.name}" can never match', hint=hint)
+        reading.problems += document.problems
+        document.problems.clear()
 
 
 def rule_paths(path: Path) -> list[Path]:

@@ -95,7 +95,10 @@ class Matcher:
 
     def matches(self, alert: Alert) -> bool:
         """Whether the alert satisfies this condition."""
-        value = self.field.read(alert)
+        return self.accepts(self.field.read(alert))
+
+    def accepts(self, value: str) -> bool:
+        """Whether an alert whose field has this value satisfies this condition."""
         match self.op:
             case MatchOp.EQUAL:
                 return value == self.value

@@ -153,7 +153,7 @@ def _ways(position: int, condition: Condition) -> Iterator[_Way]:
         for matcher in (*condition.match, *selector):
             if matcher.op not in {MatchOp.EQUAL, MatchOp.REGEX} or _is_met_by_nothing(matcher):
                 continue
-            listed = _values(matcher)
+            listed = listed_values(matcher)
             if listed:
                 values.append((_place(matcher.field), listed))
             else:
@@ -168,7 +168,7 @@ def _is_met_by_nothing(matcher: Matcher) -> bool:
     return matcher.pattern.fullmatch("") is not None
 
 
-def _values(matcher: Matcher) -> frozenset[str]:
+def listed_values(matcher: Matcher) -> frozenset[str]:
     """All the values that satisfy the matcher, if they can be listed; else nothing."""
     if matcher.op is MatchOp.EQUAL:
         return frozenset((matcher.value,))

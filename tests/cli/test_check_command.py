@@ -128,6 +128,67 @@ def test_problems_as_annotations_of_github(bare_shell, config):
     )
 
 
+def test_problems_as_sarif_for_code_scanning(bare_shell, config):
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES.replace("urgency", "urgancy") + "  - rule: card gateway\n    match: []\n")
+    shown = bare_shell("check", "rules", str(config), "--format", "sarif")
+    log = json.loads(shown.stdout)
+    run = log["runs"][0]
+    assert (shown.exit_code, log["version"], run["columnKind"]) == (1, "2.1.0", "unicodeCodePoints")
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["unknown-key", "value"]
+    result = run["results"][0]
+    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("unknown-key", 0, "error")
+    assert result["message"]["text"] == 'unknown key "urgancy" (did you mean "urgency"?)'
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == str(rules)
+    assert place["region"] == {"startLine": 7, "startColumn": 5, "endColumn": 12}
+
+
+TESTS = """\
+tests:
+  - {name: it is down, alert: {alertname: CardGatewayDown}, expect: {rule: card-gateway-down}}
+"""
+
+
+def test_mistakes_in_tests_are_found_and_results_are_not_judged(bare_shell, config):
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES + TESTS.replace("CardGatewayDown", "Other"))
+    assert bare_shell("check", "rules", str(config)).exit_code == 0
+    rules.write_text(RULES + TESTS.replace("{rule:", "{role:"))
+    shown = bare_shell("check", "rules", str(config))
+    assert shown.exit_code == 1
+    assert 'unknown key "role"' in shown.stdout
+    assert bare_shell("serve", "--config.file", str(config), "--check").exit_code == 78
+
+
+def test_a_rule_that_no_test_reaches_is_a_warning_where_somebody_has_begun_to_test(bare_shell, config):
+    rules = config.parent / "rules" / "10-payments.yaml"
+    more = "  - rule: forgotten\n    match: [alertname = Forgotten]\n"
+    rules.write_text(RULES + more)
+    (config.parent / "rules" / "20-others.yaml").write_text(f"rules:\n{more.replace('forgotten', 'other')}")
+    shown = bare_shell("check", "rules", str(config), "--lint-fatal")
+    assert (shown.exit_code, shown.stdout.count("warning[unreachable]")) == (3, 1)
+    (config.parent / "rules" / "20-others.yaml").write_text("rules:\n  - rule: other\n    match: [a = b]\n")
+    assert bare_shell("check", "rules", str(config), "--lint-fatal").stdout == ""
+    rules.write_text(RULES + more + TESTS)
+    shown = bare_shell("check", "rules", str(config), "--lint-fatal")
+    assert shown.exit_code == 3
+    assert f'{rules}:8:11: warning[untested]: no test reaches rule "forgotten"' in shown.stdout
+    assert shown.stderr == "1 warning\n"
+    shown = bare_shell("check", "rules", str(config), "--coverage")
+    assert (shown.exit_code, shown.stderr) == (0, "2 warnings\n")
+
+
+def test_rules_are_linted_without_the_secrets_of_the_configuration(bare_shell, config):
+    config.write_text(GOOD.replace("auth: none", "auth: {bearer: {secrets_file: not-here}}"))
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES + "  - rule: forgotten\n    match: [alertname = Forgotten]\n" + TESTS)
+    shown = bare_shell("check", "rules", str(config), "--lint-fatal")
+    assert shown.exit_code == 3
+    assert "warning[untested]" in shown.stdout
+    assert bare_shell("check", "all", str(config)).exit_code == 1
+
+
 def test_a_file_that_is_not_there(bare_shell, tmp_path):
     shown = bare_shell("check", "all", str(tmp_path / "none.yaml"))
     assert shown.exit_code == 1

@@ -101,7 +101,7 @@ def test_the_version_changes_with_the_rules_and_only_with_them(load_text, good):
 
 
 def test_files_are_read_in_the_order_of_their_names_and_tests_beside_them_are_not_rules(load_text):
-    body = "rules:\n  - rule: {}\n    match: []\n"
+    body = "rules:\n  - rule: {0}\n    match: [service = {0}]\n"
     loaded = load_text(
         rules={
             "50-b.yaml": body.format("b"),
