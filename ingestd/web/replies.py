@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,21 +69,29 @@ def _plain(value: object) -> Any:  # noqa: ANN401 (whatever json can write)
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body. Refused when it is coded, too large or too slow."""
+    """The whole body. Refused when it is coded, too large or too slow.
+
+    While it is waited for, the connection counts as one that waits for its peer, if its listener makes a difference: strangers who
+    send slowly must not take all places.
+    """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refusal(415, "the body must not be compressed", hint="send it without Content-Encoding")
     found = bytearray()
+    waiting_for_peer = getattr(request.protocol, "waiting_for_peer", nullcontext)
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.content.iter_chunked(16_384):
-                found += chunk
-                if len(found) > BODY_BYTES_MAX:
-                    raise Refusal(
-                        413, f"the body is larger than {BODY_BYTES_MAX} bytes", headers={"Connection": "close"}
-                    )
+        with waiting_for_peer():
+            await _read_into(found, request)
     except TimeoutError:
         raise Refusal(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
     return bytes(found)
+
+
+async def _read_into(found: bytearray, request: web.Request) -> None:
+    async with asyncio.timeout(BODY_SECONDS_MAX):
+        async for chunk in request.content.iter_chunked(16_384):
+            found += chunk
+            if len(found) > BODY_BYTES_MAX:
+                raise Refusal(413, f"the body is larger than {BODY_BYTES_MAX} bytes", headers={"Connection": "close"})
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
