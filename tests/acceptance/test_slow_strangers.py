@@ -33,7 +33,9 @@ def half_a_receipt(daemon: DaemonProcess) -> socket.socket:
     return stranger
 
 
-def test_slow_receipts_do_not_take_all_places(daemon: DaemonProcess, notification: Callable[..., dict[str, Any]]) -> None:
+def test_slow_receipts_do_not_take_all_places(
+    daemon: DaemonProcess, notification: Callable[..., dict[str, Any]]
+) -> None:
     with ExitStack() as stack:
         for _ in range(2 * CONNECTIONS):
             stack.enter_context(half_a_receipt(daemon))
