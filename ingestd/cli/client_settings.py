@@ -114,6 +114,8 @@ def _files() -> Iterator[_FromFile]:
                 continue
         except OSError:  # a folder that this user may not look into
             continue
+        if path == MACHINE_FILE and not os.access(path, os.R_OK):  # it is another user's, with a token of theirs
+            continue
         yield _read_file(path)
 
 

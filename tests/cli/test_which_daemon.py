@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from ingestd.cli import client_settings
+
 
 @pytest.fixture
 def settings_file(machine) -> Path:
@@ -50,6 +52,15 @@ def test_the_users_file_names_daemon_and_token(bare_shell, daemon, settings_file
 
 def test_the_environment_wins_over_the_file(bare_shell, daemon, settings_file, free_url):
     settings_file.write_text(f"url: {free_url}\n")
+    assert bare_shell("incident", "list", env={"INGESTD_URL": daemon.url}).exit_code == 0
+
+
+def test_the_machines_file_does_not_concern_those_who_may_not_read_it(bare_shell, daemon, tmp_path, monkeypatch):
+    file = tmp_path / "cli.yaml"
+    file.write_text("this is: [not even YAML\n")
+    monkeypatch.setattr(client_settings, "MACHINE_FILE", file)
+    assert bare_shell("incident", "list", env={"INGESTD_URL": daemon.url}).exit_code == 2
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != file)  # root may read everything
     assert bare_shell("incident", "list", env={"INGESTD_URL": daemon.url}).exit_code == 0
 
 
