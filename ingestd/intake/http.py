@@ -57,8 +57,8 @@ class Webhooks:
         self.lane.doors = self._doors
 
     def routes(self) -> list[web.RouteDef]:
-        """What the application's router needs: one path, every method, so that a GET is told what is wrong."""
-        return [web.route(hdrs.METH_ANY, PREFIX + "{source}", self.handle)]
+        """What the application's router needs: every method and all that may follow, so that whoever comes near hears what is wrong."""
+        return [web.route(hdrs.METH_ANY, PREFIX + "{source:.*}", self.handle)]
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request. Raises only when it is cancelled; an error that nobody foresaw is a 503, like any other trouble of ours."""

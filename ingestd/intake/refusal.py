@@ -67,7 +67,7 @@ _STATUS = {
 }
 
 _HINTS = {
-    Refusal.UNKNOWN_SOURCE: "no source of this name is configured",
+    Refusal.UNKNOWN_SOURCE: "no source of this name is configured; the URL ends in /api/v1/webhooks/ and the name, without a slash",
     Refusal.METHOD: "send POST or PUT; a GET usually means that a redirect was followed, so point the sender at the final URL",
     Refusal.NETWORK: "this address is not in the source's allowed_networks",
     Refusal.BROWSER: "web pages may not send alerts; requests with an Origin header are refused",

@@ -108,9 +108,10 @@ async def test_what_can_never_be_read_is_refused_with_400(build, body, method):
     assert await house.stored() == []
 
 
-async def test_an_unknown_source_is_404_and_its_name_is_no_metric_label(build):
+@pytest.mark.parametrize("source", ["nobody", "alertmanager/", "", "nobody/alertmanager"])
+async def test_an_unknown_source_is_404_and_its_name_is_no_metric_label(build, source):
     house = await build()
-    answer = await house.ask(request_of(source="nobody"))
+    answer = await house.ask(request_of(source=source))
     assert (answer.status, json.loads(answer.body)["error"]) == (404, "unknown_source")
     assert house.refused("unknown_source", source="") == 1
     assert "nobody" not in str(list(house.metrics.registry.collect()))
