@@ -39,6 +39,11 @@ _PLAIN_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?
 _BEARER = {"WWW-Authenticate": 'Bearer realm="ingestd"'}
 _BASIC = {"WWW-Authenticate": 'Basic realm="ingestd: any name, and an API token as password", charset="UTF-8"'}
 
+_SEND = "send Authorization: Bearer TOKEN"
+_LOG_IN = (
+    "load this page again and give any name, with an API token as the password; the link in your own page needs none"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -56,11 +61,12 @@ def identify(desk: Desk, request: web.Request, needed: Role, *, is_browser: bool
         if desk.access().loopback_without_token and is_local(request):
             return Caller(LOCAL_NAME, Role.ADMIN)
         desk.metrics.api_refused.labels("no_token").inc()
-        raise Refusal(401, "a token is needed", hint="send Authorization: Bearer TOKEN", headers=challenge)
+        raise Refusal(401, "a token is needed", hint=_LOG_IN if is_browser else _SEND, headers=challenge)
     caller = _holder(desk, secret)
     if caller is None:
         desk.metrics.api_refused.labels("bad_token").inc()
-        raise Refusal(401, "the token is not known", hint="see api.tokens in the configuration", headers=challenge)
+        hint = _LOG_IN if is_browser else "see api.tokens in the configuration"
+        raise Refusal(401, "the token is not known", hint=hint, headers=challenge)
     if not caller.role.may(needed):
         desk.metrics.api_refused.labels("role").inc()
         raise Refusal(403, f'this needs the role {needed}; the token "{caller.name}" has the role {caller.role}')

@@ -80,6 +80,8 @@ def refusal_page(refusal: Refusal) -> web.Response:
     """An error as a page. Its heading says what matters most to somebody who has pressed the button."""
     if refusal.status == 404:
         heading = "This link is not valid"
+    elif refusal.status == 401:
+        heading = "Log in to see this"
     elif refusal.status < 500:
         heading = "Nothing was changed"
     else:

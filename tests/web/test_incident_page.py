@@ -153,6 +153,9 @@ async def test_the_same_page_is_read_only_with_a_token(office, client, auth, par
     refused = await client.get("/incidents/INC-1001")
     assert refused.status == 401
     assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    told = parse_page(await refused.text()).text
+    assert "Log in to see this" in told
+    assert "an API token as the password" in told
     basic = base64.b64encode(b"anybody:viewer-secret-0123456789").decode()
     answer = await client.get("/incidents/INC-1001", headers={"Authorization": f"Basic {basic}"})
     assert answer.status == 200
