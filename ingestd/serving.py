@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
+from pydantic_core import PydanticCustomError
 
 from ingestd import __version__, wiring
 from ingestd.app import Daemon, load_all
@@ -27,6 +29,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 EXIT_CONFIG = 78
 """EX_CONFIG: the unit does not restart after it, since only an admin can mend it."""
 EXIT_FAILED = 1
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 
 def serve(
@@ -46,6 +49,10 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
         daemon = Daemon(config_path, loaded, registry)
     except ConfigProblems as error:
         return _refuse(render_all(error.problems), EXIT_CONFIG)
+    except PydanticCustomError as error:
+        return _refuse(
+            f"ingestd: --web.listen-address: {error}\n  {(error.context or {}).get('hint', '')}", EXIT_CONFIG
+        )
     except (IngestdError, ValueError) as error:
         return _refuse(f"ingestd: {error}", EXIT_CONFIG)
     hidden: set[str] = set()
@@ -65,6 +72,9 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
     try:
         await daemon.start((at.host, at.port) if at else None)
     except (IngestdError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _TAKEN:
+            text = f"ingestd: cannot listen on {at or loaded.config.server.listen}: {os.strerror(error.errno)}"
+            return _refuse(f"{text}\n  stop what listens there, or change server.listen", EXIT_FAILED)
         hint = getattr(error, "hint", "")
         return _refuse(f"ingestd: {error}" + (f"\n  {hint}" if hint else ""), EXIT_FAILED)
     await _until_told(daemon)

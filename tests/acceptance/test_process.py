@@ -89,7 +89,8 @@ def test_a_port_that_is_taken_is_said_and_ends_it(start, tmp_path):
         daemon = start(config_of(tmp_path, server=server), wait=False)
         daemon.spawn()
         assert daemon.exit_code() == 1
-    assert str(port) in daemon.log()
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in daemon.log()
+    assert "server.listen" in daemon.log()
     assert "Traceback" not in daemon.log()
 
 
