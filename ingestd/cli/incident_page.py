@@ -140,11 +140,12 @@ def _explained(line: Json, moments: Moments) -> tuple[Text, Text, Text]:
 
 def _what_to_type(incident: Json) -> Iterator[RenderableType]:
     verbs = {
-        "triggered": (("ack", "take it; paging stops"), ("resolve", "it is over")),
-        "acknowledged": (("note", "tell the others: ... 'text'"), ("resolve", "it is over")),
+        "triggered": (("ack", "", "take it; paging stops"), ("resolve", "", "it is over")),
+        "acknowledged": (("note", " 'TEXT'", "tell the others"), ("resolve", "", "it is over")),
     }.get(str(incident.get("state")), ())
     if verbs:
         yield Text()
         yield rows(
-            (safe(f"ingestd incident {verb} {incident.get('id')}", "bold"), safe(what, "dim")) for verb, what in verbs
+            (safe(f"ingestd incident {verb} {incident.get('id')}{rest}", "bold"), safe(what, "dim"))
+            for verb, rest, what in verbs
         )

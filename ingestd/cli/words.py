@@ -26,7 +26,7 @@ VERDICT_REASONS: Final[Mapping[str, str]] = {
     "resolve_older_than_fire": "the resolve is older than the fire that we know of",
     "fire_older_than_resolve": "the fire is older than the resolve that we know of",
     "not_a_recovery": "its sender stopped looking, which is no recovery",
-    "resolved_by_hand": "somebody resolved its incident by hand; it counts again after it has cleared",
+    "resolved_by_hand": "somebody resolved its incident by hand; it counts again when it has cleared, or when that incident is closed",
 }
 
 JOINS: Final[Mapping[str, str]] = {
@@ -100,7 +100,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "ticket-resolve": "resolve ticket",
     "ticket-reopen": "reopen ticket",
     "page": "page",
-    "notice": "tell the end",
+    "notice": "tell that it is over",
 }
 
 DEADLINES: Final[Mapping[str, str]] = {

@@ -146,7 +146,9 @@ def _none_readable(refused: list[Unreadable]) -> Unreadable:
 
 
 def _no_alerts(document: dict[str, object]) -> Unreadable:
-    if "alerts" in document:
+    if not document:
+        problem = "the object is empty"
+    elif "alerts" in document:
         problem = f"`alerts` is {quoted(document['alerts'])}, not a list"
     else:
         problem = f"the object has no list `alerts` (its keys begin with {quoted(', '.join(sorted(document)[:8]))})"
