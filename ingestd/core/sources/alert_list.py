@@ -147,7 +147,7 @@ def _none_readable(refused: list[Unreadable]) -> Unreadable:
 
 def _no_alerts(document: dict[str, object]) -> Unreadable:
     if not document:
-        problem = "the object is empty"
+        problem = "the object has no list `alerts` (it is empty)"
     elif "alerts" in document:
         problem = f"`alerts` is {quoted(document['alerts'])}, not a list"
     else:
