@@ -35,7 +35,6 @@ CIRCUIT_OPENED: Final = "circuit_opened"
 RECEIPT_REFUSED: Final = "receipt_refused"
 
 REQUEST_ANSWERED: Final = "request_answered"
-REQUEST_REFUSED: Final = "request_refused"
 REQUEST_FAILED: Final = "request_failed"
 LIBRARY_MESSAGE: Final = "library_message"
 
