@@ -21,7 +21,7 @@ from ingestd.intake.server import Tls, listen, make_runner
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
 from ingestd.ports import ConnectorTools, Pager, TicketSystem
-from ingestd.registry import Registry
+from ingestd.registry import Registry, settings_models
 from ingestd.store import migrate
 from ingestd.store.database import ThreadedDatabase
 from ingestd.store.lock import FileLock
@@ -52,7 +52,7 @@ class Ambient:
 
 def load_all(path: Path) -> tuple[Loaded, Registry]:
     """The configuration, its rules and its connectors. Raises ``ConfigProblems`` with everything that is wrong."""
-    loaded = load(path)
+    loaded = load(path, connectors=settings_models())
     return loaded, Registry(loaded)
 
 

@@ -7,12 +7,13 @@ else's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points, packages_distributions
 from typing import Any
 
 from pydantic import BaseModel
 
-from ingestd.config.load import Loaded, settings_of
+from ingestd.config.load import ConnectorModels, Loaded, settings_of
 from ingestd.config.problems import ConfigProblems, Problem
 from ingestd.errors import IngestdError
 from ingestd.ports import ConnectorFactory, ConnectorTools, Pager, TicketSystem
@@ -36,6 +37,16 @@ def _require_own_package() -> None:
             f"the package “connectors” also belongs to {others}",
             hint="install ingestd in a virtual environment of its own",
         )
+
+
+def settings_models() -> ConnectorModels:
+    """By kind, for every connector that is installed; a plug-in is loaded when its kind is asked for."""
+
+    def of(point: EntryPoint) -> type[BaseModel]:
+        factory: ConnectorFactory = point.load()
+        return factory.settings_type
+
+    return {kind: partial(of, point) for kind, point in _installed().items()}
 
 
 class Registry:

@@ -15,7 +15,7 @@ from ingestd.errors import IngestdError
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
 from ingestd.ports import ConnectorTools, Pager, TicketSystem
-from ingestd.registry import Registry
+from ingestd.registry import Registry, settings_models
 
 UNIT_CREDENTIALS: Final = Path("/run/credentials/ingestd.service")
 """Where systemd shows the unit's credentials while it runs; readable by root."""
@@ -37,7 +37,7 @@ class Reading:
 def read(path: Path) -> Reading:
     """The configuration at a path. Raises ``Failure`` only if this installation itself is broken."""
     try:
-        loaded = load(path, environment=_environment(), needs_secrets=False)
+        loaded = load(path, environment=_environment(), needs_secrets=False, connectors=settings_models())
     except ConfigProblems as exc:
         return Reading(exc.problems)
     if has_errors(loaded.lint):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,8 @@ from ingestd.core.ruleset import DEFAULT_TEAM, Ruleset, TicketPlan
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Place = tuple[int | str, ...]
+ConnectorModels = Mapping[str, Callable[[], type[BaseModel]]]
+"""By kind: what gives the settings model of a connector. It is only called for kinds in use."""
 
 RULES_DEFAULT = "rules"
 
@@ -52,8 +54,17 @@ _UNREAD = frozenset({"environment", "secret", "missing-file"})
 """Codes of what another machine may have and this one has not."""
 
 
-def load(path: Path, *, environment: Mapping[str, str] | None = None, needs_secrets: bool = True) -> Loaded:
+def load(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    needs_secrets: bool = True,
+    connectors: ConnectorModels | None = None,
+) -> Loaded:
     """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else.
+
+    ``connectors`` gives the settings model of each kind that is installed: with it the connectors' own keys are checked too, so that a
+    wrong rule does not hide a wrong account.
 
     Without ``needs_secrets`` it is enough that the configuration is right but for secrets, variables and files that are not on this
     machine: then stand-ins are in their place, nothing can be sent with it, and ``lint`` holds these errors too.
@@ -68,6 +79,8 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None, needs_secr
     check_references(document, folder)
     if config is not None:
         lint_openness(document)
+    if connectors is not None:
+        _check_connectors(document, connectors)
     place = _rules_path(document, path, folder)
     ruleset, problems = load_rules(place[0], _known(document, config), shown_as=place[1]) if place else (None, ())
     found = in_order((*document.problems, *problems))
@@ -76,6 +89,26 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None, needs_secr
     if config is None or ruleset is None or place is None or has_errors(stopping):
         raise ConfigProblems(found)
     return Loaded(_with_folder(config, folder), ruleset, found, folder, document, place[1])
+
+
+def _check_connectors(document: Document, models: ConnectorModels) -> None:
+    """Report what is wrong with any connector's own keys, whatever else is wrong with the file."""
+    section = document.root.get("connectors") if isinstance(document.root, YamlMapping) else None
+    for name, entry in section.entries.items() if isinstance(section, YamlMapping) else ():
+        kind = entry.node.get("kind") if isinstance(entry.node, YamlMapping) else None
+        if not isinstance(entry.node, YamlMapping) or not isinstance(kind, Scalar) or not isinstance(kind.value, str):
+            continue
+        if kind.value not in models:
+            _report_unknown_kind(document, name, kind.value, models)
+            continue
+        own = {key: value for key, value in entry.node.entries.items() if key != "kind"}
+        validate(document, YamlMapping(entry.key_span, own), models[kind.value](), place=("connectors", name))
+
+
+def _report_unknown_kind(document: Document, name: str, kind: str, kinds: Iterable[str]) -> None:
+    place = locate(document.root, ("connectors", name, "kind"))
+    hint = did_you_mean(kind, kinds)
+    document.report(place, "unknown-kind", f'no connector of kind "{kind}" is installed', hint=hint)
 
 
 def settings_of(loaded: Loaded, types: Mapping[str, type[BaseModel]], kinds: Iterable[str]) -> dict[str, BaseModel]:
@@ -89,9 +122,7 @@ def settings_of(loaded: Loaded, types: Mapping[str, type[BaseModel]], kinds: Ite
     for name, section in loaded.config.connectors.items():
         settings_type = types.get(section.kind)
         if settings_type is None:
-            place = locate(document.root, ("connectors", name, "kind"))
-            text = f'no connector of kind "{section.kind}" is installed'
-            document.report(place, "unknown-kind", text, hint=did_you_mean(section.kind, kinds))
+            _report_unknown_kind(document, name, section.kind, kinds)
             continue
         found = validate_settings(loaded, name, settings_type)
         if found is not None:

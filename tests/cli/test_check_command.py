@@ -68,6 +68,17 @@ def test_the_settings_of_connectors_are_checked_too(bare_shell, config):
     assert 'unknown key "pfad"' in shown.stdout
 
 
+def test_a_wrong_rule_does_not_hide_a_wrong_connector(bare_shell, config):
+    config.write_text(GOOD.replace("path: tickets", "pfad: tickets").replace("kind: email_pager", "kind: emial_pager"))
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES.replace("urgency", "urgancy"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    assert 'unknown key "pfad"' in shown.stdout
+    assert 'no connector of kind "emial_pager" is installed' in shown.stdout
+    assert 'unknown key "urgancy"' in shown.stdout
+
+
 def test_what_would_stop_the_daemon_only_when_it_builds_its_connectors_is_found(bare_shell, config):
     config.write_text(GOOD.replace("{email: mail}", "{email: tickets}"))
     shown = bare_shell("check", "all", str(config))
