@@ -15,6 +15,7 @@ from ingestd.ambient import Chance, Clock, IdSource, SystemChance, SystemClock, 
 from ingestd.config.load import Loaded, load
 from ingestd.config.problems import ConfigProblems, ProblemLevel, render
 from ingestd.core.names import Channel, PersonName
+from ingestd.errors import IngestdError
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
 from ingestd.intake.server import Tls, listen, make_runner
@@ -203,7 +204,7 @@ class Daemon:
             connectors = self._build(loaded, registry)
             if self._tls is not None:
                 self._tls.reload()
-        except (ConfigProblems, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (a connector that is installed may raise anything; what runs must go on)
             return self._refuse_reload(_reasons(error))
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
@@ -231,8 +232,8 @@ class Daemon:
             self.metrics.reload_at.set(self.ambient.clock.now().timestamp())
 
 
-def _reasons(error: ConfigProblems | OSError) -> list[str]:
+def _reasons(error: Exception) -> list[str]:
     """Why a configuration cannot be taken over. Its warnings are no reason: ``ingestd check`` shows them."""
-    if isinstance(error, OSError):
-        return [str(error)]
-    return [render(problem) for problem in error.problems if problem.level is ProblemLevel.ERROR]
+    if isinstance(error, ConfigProblems):
+        return [render(problem) for problem in error.problems if problem.level is ProblemLevel.ERROR]
+    return [str(error) if isinstance(error, IngestdError | OSError) else f"{type(error).__name__}: {error}"]
