@@ -64,7 +64,7 @@ def _check_people(document: Document, root: Node | None) -> None:
         key_span = locate(root, ("people", name), at_key=True)
         if not any(key in person.entries for key in paged.values()):
             wanted = " or ".join(paged.values()) or "a channel that a connector serves"
-            document.report(key_span, "unreachable", f'"{name}" cannot be paged', hint=f"needs {wanted}")
+            document.report(key_span, "no-contact", f'"{name}" cannot be paged', hint=f"needs {wanted}")
         notify = person.get("notify")
         for item in notify.items if isinstance(notify, Sequence) else ():
             _check_notify(document, name, person, item, channels)
@@ -76,7 +76,7 @@ def _check_notify(document: Document, name: str, person: Mapping, item: Node, ch
     channel = Channel(item.value)
     key = _ADDRESS_KEYS[channel]
     if key not in person.entries:
-        document.report(item.span, "unreachable", f'"{name}" has no {key} for {channel}', hint=f"add  {key}: ...")
+        document.report(item.span, "no-contact", f'"{name}" has no {key} for {channel}', hint=f"add  {key}: ...")
     if channel.value not in channels:
         hint = f"add  {channel}: CONNECTOR  under channels"
         document.report(item.span, "unknown-channel", f"no connector serves {channel}", hint=hint)

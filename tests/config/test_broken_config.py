@@ -237,7 +237,7 @@ config.yaml:6:12: error[unknown-key]: unknown key "emial"
 6 | channels: {emial: mail}
   |            ^^^^^ did you mean "email"?
 
-config.yaml:8:3: error[unreachable]: "asha" cannot be paged
+config.yaml:8:3: error[no-contact]: "asha" cannot be paged
   |
 8 |   asha: {email: asha@example.com}
   |   ^^^^ needs a channel that a connector serves
@@ -285,7 +285,7 @@ config.yaml:8:57: error[value]: "fax" is not one of email, sms
         "asha: {email: asha@example.com}",
         'asha: {phone: "+4915112345678"}',
         """\
-config.yaml:8:3: error[unreachable]: "asha" cannot be paged
+config.yaml:8:3: error[no-contact]: "asha" cannot be paged
   |
 8 |   asha: {phone: "+4915112345678"}
   |   ^^^^ needs email

@@ -1,0 +1,234 @@
+"""What every code of a problem means: the one place that ``ingestd rules explain-code`` reads. A test holds it to the codes in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code in words: what is wrong, why it matters and what to do. ``wrong`` and ``right`` are an example; may be empty."""
+
+    means: str
+    mend: str
+    wrong: str = ""
+    right: str = ""
+
+
+CODES: Final[dict[str, Code]] = {
+    # ------------------------------------------------------------------ the file itself
+    "yaml": Code(
+        "The file is not valid YAML. Nothing after this place was read.",
+        "Look at the line and the one above it: indentation, a quote or bracket that is not closed, a colon inside a plain text.",
+        "title: Disk: full",
+        "title: 'Disk: full'",
+    ),
+    "encoding": Code(
+        "The file is not UTF-8, or holds a character that YAML does not allow.",
+        "Save the file as UTF-8, and take out control characters.",
+    ),
+    "missing-file": Code(
+        "A file or folder that is named here cannot be read. A relative path begins at the folder of the file that names it.",
+        "Correct the path, or the permissions: the daemon reads it as its own user.",
+    ),
+    "too-large": Code(
+        "The file, or the number of files, is beyond its bound.", "Split the file, or take out what is not needed."
+    ),
+    "too-deep": Code(
+        "Lists and mappings are nested too deeply.", "Nothing needs that many levels: check the indentation."
+    ),
+    "documents": Code(
+        "A second YAML document begins in the file; it was not read.", "Use two files, or take out the ---."
+    ),
+    "alias": Code(
+        "Aliases (*name) are not used here: a change in one place would change another.", "Write the value out."
+    ),
+    "anchor": Code(
+        "Anchors (&name) are not used here: a change in one place would change another.",
+        "Write the value out where it is needed; in a rule file, what rules have in common stands under defaults.",
+    ),
+    "tag": Code("Tags (!name) are not used here.", "Leave the tag out."),
+    "key": Code("A key must be plain text.", "Write  name: value."),
+    "duplicate-key": Code(
+        "The same key, or the severity matrix, is given twice. YAML readers silently take one of the two, and rarely the one that was meant.",
+        "Keep one of them.",
+        "urgency: high\nurgency: low",
+        "urgency: high",
+    ),
+    "unknown-key": Code(
+        "There is no such key here. It would have no effect, which is not what its author believes.",
+        "Correct the spelling, or the indentation: the key may belong one level up or down.",
+        "urgancy: high",
+        "urgency: high",
+    ),
+    "missing-key": Code("Something that is required is not there.", "Add the key."),
+    "empty": Code(
+        "The key has no value, or the file nothing in it. An empty value is not taken for “none”.",
+        "Give it a value; where nothing is meant, write none.",
+        "page:",
+        "page: none",
+    ),
+    "type": Code(
+        "The value is of the wrong kind: a list where text is wanted, true where a word is.",
+        "Write it in the form that is named. Text that looks like a number or like true goes into quotes.",
+        "category: true",
+        "category: 'true'",
+    ),
+    "value": Code(
+        "The value is of the right kind and not one of those that may stand here.", "Use what the message names."
+    ),
+    "name": Code(
+        "This cannot be a name. Names stand in logs, metrics and URLs.",
+        "Use letters, digits, _ . and -, a letter or digit first, at most 64 characters.",
+    ),
+    # ------------------------------------------------------------------ values of certain kinds
+    "duration": Code(
+        "This is no duration.", "Write a number and a unit: 30s, 5m, 2h, 1d or 1h30m.", "within: 5", "within: 5m"
+    ),
+    "size": Code("This is no size.", "Write a number and a unit: 512B, 64KiB, 2MiB, 1GiB."),
+    "address": Code("This is no address to listen on.", "Write 127.0.0.1:8095, [::1]:8095 or :8095 (every address)."),
+    "network": Code("This is no network.", "Write 10.0.0.0/8, fd00::/8 or a single address."),
+    "url": Code(
+        "This is no URL that can be used here.", "Write http:// or https://, a host, and no credentials, ? or #."
+    ),
+    "database": Code(
+        "This is no database.", "Write sqlite:PATH or postgresql://USER@HOST/NAME, the password in a key of its own."
+    ),
+    "email": Code("This is no email address.", "Write the bare address, without a display name: asha@example.com."),
+    "phone": Code(
+        "This cannot be a phone number.",
+        "Write it with + and the country code.",
+        "phone: 0151 2345678",
+        "phone: +49 151 2345678",
+    ),
+    "instant": Code("This is no instant.", "Write 2026-03-29 03:30, or 2026-03-29T03:30:00Z."),
+    "zone": Code(
+        "There is no such time zone.", "Use a name of the IANA database: Europe/Berlin, America/New_York, UTC."
+    ),
+    # ------------------------------------------------------------------ secrets and the environment
+    "secret": Code(
+        "A secret cannot be had: not UTF-8, empty, too large, given in two ways, or no such credential.",
+        "Give it in one way: KEY, KEY_file or KEY_credential.",
+    ),
+    "secret-mode": Code("Every user of this machine can read the file of a secret.", "chmod o= FILE"),
+    "environment": Code(
+        "A variable that ${NAME} stands for is not set where the command runs.",
+        "Set it for the daemon (EnvironmentFile= in its unit) and here; write $${ for a literal ${.",
+    ),
+    # ------------------------------------------------------------------ the configuration
+    "auth": Code(
+        "It is not clear how a source proves itself.",
+        "Give exactly one of bearer, basic, header or grafana_hmac; auth: none must be written out.",
+    ),
+    "auth-none": Code(
+        "Anybody who reaches this machine can send alerts to the source, and so page people.",
+        "Let the source authenticate, or listen on loopback alone.",
+    ),
+    "api-closed": Code(
+        "Nobody can use the API or the command line.", "Add api.tokens, or loopback_without_token: true."
+    ),
+    "api-open": Code(
+        "Whoever is on this machine may use the API without a token. Behind a proxy on this machine that may be everybody.",
+        "Let the proxy add X-Forwarded-For, or use api.tokens and take loopback_without_token out.",
+    ),
+    "external-url": Code(
+        "Pages carry no link to acknowledge: the daemon does not know how people reach it.", "Set server.external_url."
+    ),
+    "channel": Code(
+        "A connector cannot serve the channel that it is named for.", "Name one whose kind reaches people in this way."
+    ),
+    "no-contact": Code(
+        "Somebody is to be paged and cannot be: there is no address for any channel that a connector serves.",
+        "Give the person a phone or email, and the channel a connector.",
+    ),
+    "default-policy": Code(
+        "What no rule matches pages nobody: the team default has no policy. That is silence where it is least expected.",
+        "Give the team default a policy.",
+    ),
+    "default-ticket": Code("What no rule matches opens no ticket.", "Give the team default a ticket."),
+    "ticket": Code(
+        "This does not say where a ticket goes, or the connector opens none.",
+        "Write a mapping with the connector's name, or none.",
+        "ticket: jira",
+        "ticket: {to: jira}",
+    ),
+    "unknown-team": Code(
+        "The team is not defined in the configuration, so nothing says who is paged.",
+        "Correct the name, or define it under teams.",
+    ),
+    "unknown-policy": Code(
+        "The policy is not defined in the configuration, so nobody would be paged.",
+        "Correct the name, or define it under policies.",
+    ),
+    "unknown-connector": Code(
+        "The connector is not defined in the configuration.", "Correct the name, or define it under connectors."
+    ),
+    "unknown-person": Code(
+        "The person is not defined in the configuration.", "Correct the name, or define it under people."
+    ),
+    "unknown-channel": Code("No connector serves the channel.", "Name one under channels."),
+    "unknown-kind": Code(
+        "No connector of this kind is installed.", "Correct the kind, or install the package that brings it."
+    ),
+    "unknown-source": Code(
+        "The source is not defined in the configuration.", "Correct the name, define it under sources, or name a kind."
+    ),
+    "unknown-rule": Code(
+        "A test expects a rule that there is not. It could never pass.",
+        "Correct the name; was the rule renamed or taken out?",
+    ),
+    # ------------------------------------------------------------------ rules
+    "matcher": Code(
+        "A matcher cannot be read. It is one string as in Alertmanager: label = value, !=, =~ or !~, with an RE2 regex for the whole value.",
+        "Put the whole matcher into single quotes. For look-ahead, which RE2 has not, use unless.",
+        "match:\n  - env: prod",
+        "match:\n  - env = prod",
+    ),
+    "duplicate-rule": Code(
+        "Two rules have the same name. The name stands in tickets, metrics and explain, where it must mean one rule.",
+        "Rename one of them.",
+    ),
+    "template": Code(
+        "A title or summary cannot be rendered: a field that does not exist, a syntax error, or something that templates may not do.",
+        "Use labels, annotations, summary, alert, rule, severity, impact, urgency, category, team, runbook; filters instead of calls.",
+        'title: "{{ lables.host }}"',
+        'title: "{{ labels.host }}"',
+    ),
+    "comment": Code(
+        "After a matcher without quotes stands a #: YAML takes the rest of the line for a comment.",
+        "Quote the matcher if the rest belongs to it; else move the comment to a line of its own.",
+        "- summary = disk #1",
+        "- 'summary = disk #1'",
+    ),
+    "unreachable": Code(
+        "The rule can never decide: an earlier rule matches every alert that it matches, or its own matchers exclude each other.",
+        "Move it above the other, narrow the other by unless, or take one of them out.",
+    ),
+    "no-rules": Code(
+        "There are no rules here, so every alert goes to the team default as unmatched.",
+        "Add rules, or take out the file.",
+    ),
+    "ignored-file": Code("A file among the rules is not read because of its name.", "Let its name end in .yaml."),
+    # ------------------------------------------------------------------ tests of rules
+    "alert": Code(
+        "An alert of a test cannot be written like this. The names are those of matchers.",
+        "Write labels; alert.source, alert.summary, alert.value; annotations.NAME.",
+        "alert: [alertname = DiskFull]",
+        "alert: {alertname: DiskFull}",
+    ),
+    "payload": Code(
+        "The daemon could not read this body: it would end in quarantine.",
+        "Capture the body as it was sent, and name the source that sent it.",
+    ),
+    "test": Code(
+        "A test contradicts itself or expects nothing.",
+        "Give it one of alert, payload and steps, steps in the order of time, and something to expect.",
+    ),
+    "untested": Code(
+        "No test reaches the rule: nothing would tell if another rule took its alerts.",
+        "Add a test whose alert it decides about.",
+        right="tests:\n  - name: a full disk is for the database team\n    alert: {alertname: DiskFull}\n    expect: {rule: disk-full, team: databases}",
+    ),
+}
+"""By code, in the order in which a reader of a file meets them."""
