@@ -291,6 +291,15 @@ class Pager(Protocol):
         ...
 
 
+@runtime_checkable
+class Wording(Protocol):
+    """A pager that can say what a person would read, so that an admin sees it before anybody is woken. May be left out."""
+
+    def words(self, text: PageText, key: EffectKey) -> str:
+        """What ``page`` would send, as plain text. Pure: no I/O; never raises for a text that ``page`` would take."""
+        ...
+
+
 # ---------------------------------------------------------------------------------------------- plug-ins
 
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from connectors.email_pager.addresses import domain_of, plain_address, split_sender
+from connectors.email_pager.bodies import plain_body
 from connectors.email_pager.content import content_of
 from connectors.email_pager.message import Letterhead, message_id, write_message
 from connectors.email_pager.settings import EmailPagerSettings
@@ -54,6 +55,11 @@ class EmailPager:
             raw=write_message(text, content, key, self._letterhead, recipient),
         )
         return PageReceipt(id=mail.message_id, text=await self._mail.send(mail))
+
+    def words(self, text: PageText, key: EffectKey) -> str:  # noqa: ARG002 (the port's signature)
+        """The subject, an empty line, and the mail as a phone or terminal shows it."""
+        content = content_of(text, self._zone, self._ack_in_email)
+        return f"{content.subject}\n\n{plain_body(content)}"
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:  # noqa: ARG002 (the port's signature)
         """Always None: nobody can be asked what became of a mail. It is sent again under the same Message-ID."""

@@ -49,8 +49,12 @@ class SmsPager:
                 f"{number[:30]!a} is not a phone number of the form +493012345678",
                 hint="correct the person's phone number in the configuration",
             )
-        body = compose(text, key, self._zone, has_link=not number.startswith(self._omit_link_for))
-        return self._vendor.read_send(await self._http.send(self._vendor.send_request(number, body, key)))
+        request = self._vendor.send_request(number, self.words(text, key), key)
+        return self._vendor.read_send(await self._http.send(request))
+
+    def words(self, text: PageText, key: EffectKey) -> str:
+        """The message. Without a link for numbers of countries whose operators do not let links through."""
+        return compose(text, key, self._zone, has_link=not text.contact.address.startswith(self._omit_link_for))
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
         """Ask the service whether it has the message of an earlier attempt; None if not, or if it does not answer.

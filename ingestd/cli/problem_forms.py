@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ingestd import __version__
+from ingestd.config.codes import CODES
 from ingestd.config.problems import Problem, ProblemLevel
 
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -55,13 +56,25 @@ def sarif(problems: Sequence[Problem]) -> dict[str, Any]:
                     "driver": {
                         "name": "ingestd",
                         "version": __version__,
-                        "rules": [{"id": code, "name": code} for code in codes],
+                        "rules": [_sarif_rule(code) for code in codes],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
                 "results": [_sarif_result(problem, codes) for problem in problems],
             }
         ],
+    }
+
+
+def _sarif_rule(code: str) -> dict[str, Any]:
+    explained = CODES.get(code)
+    if explained is None:  # the code of a plug-in
+        return {"id": code, "name": code}
+    return {
+        "id": code,
+        "name": code,
+        "shortDescription": {"text": explained.means},
+        "help": {"text": explained.mend},
     }
 
 

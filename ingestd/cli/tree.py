@@ -22,6 +22,7 @@ NOUNS: Final[dict[str, str]] = {
     "envelope": "See what came in, and read it again.",
     "page": "Page people.",
     "test": "Try things out before they are needed.",
+    "rules": "Ask the rules what they would do, without a daemon.",
     "completion": "Completion of commands for a shell.",
 }
 """Each name is a module of this package with a ``command``, whose help begins with the sentence here."""

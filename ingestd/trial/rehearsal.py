@@ -27,11 +27,16 @@ from ingestd.core.settle import Outcome, OutcomeKind, settle
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """A delivery that went out, the instant, and when the next step was to follow (for a page; None if none was to)."""
+    """A delivery that went out, with its incident as it was at that instant.
+
+    ``next_step_at`` is when the next step was to be paged; None if none was. The first ``line_count`` lines of the timeline were there.
+    """
 
     at: datetime
     delivery: Delivery
-    next_step_at: datetime | None = None
+    incident: Incident
+    next_step_at: datetime | None
+    line_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,15 +240,16 @@ class Rehearsal:
         )
         if reason is not None or not self._has_address(delivery):
             return
-        next_step_at = self.deadline_of(incident.id, DeadlineKind.ESCALATE)
-        self.performed.append(Performed(self.now, delivery, next_step_at if delivery.kind is EffectKind.PAGE else None))
+        escalates = incident.escalation is not None and incident.escalation.has_next_step
+        next_step_at = self.deadline_of(incident.id, DeadlineKind.ESCALATE) if escalates else None
+        self.performed.append(Performed(self.now, delivery, incident, next_step_at, len(self.timeline)))
         if delivery.kind is EffectKind.TICKET_OPEN:
             self._ticketed.add(place)
         if delivery.kind.is_ticket and delivery.kind is not EffectKind.TICKET_PRIORITY:
             self._has_news.discard(incident.id)
         settled = settle(
             delivery,
-            Outcome(OutcomeKind.DONE),
+            Outcome(OutcomeKind.DONE, delivery.connector),  # where the ticket's name would stand
             incident,
             self.policy,
             self.now,

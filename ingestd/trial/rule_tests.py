@@ -92,22 +92,13 @@ class _Names:
 def read_tests(loaded: Loaded) -> RuleTests:
     """Every test of the rules of a configuration. Never raises; a rule file that cannot be read has been reported by the load."""
     path, shown = loaded.config.rules.path, loaded.rules_shown_as
-    rule_names = frozenset(rule.name for rule in loaded.ruleset.rules)
-    config = loaded.config
-    people = frozenset(config.people)
     try:
         with_rules, with_tests = rule_paths(path), test_paths(path)
     except OSError:
         return RuleTests((), ())
     names = _Names(
-        {
-            "rule": ("rule", rule_names),
-            "team": ("team", frozenset(config.teams)),
-            "page": ("policy", frozenset(config.policies)),
-            "ticket": ("connector", frozenset(config.connectors)),
-            "pages": ("person", people),
-        },
-        doors_of(config),
+        expectable_names(loaded),
+        doors_of(loaded.config),
         {one.name: shown_path(one, path, shown) for one in with_rules},
     )
     problems: list[Problem] = []
@@ -120,6 +111,18 @@ def read_tests(loaded: Loaded) -> RuleTests:
             _read_list(document, _tests_of(document.root), file.parent, names, None)
         problems += document.problems
     return RuleTests(tuple(names.tests), in_order(problems))
+
+
+def expectable_names(loaded: Loaded) -> Mapping[str, tuple[str, frozenset[str]]]:
+    """What may be named in an expectation, by its key: the word for it, and the names that there are."""
+    config = loaded.config
+    return {
+        "rule": ("rule", frozenset(rule.name for rule in loaded.ruleset.rules)),
+        "team": ("team", frozenset(config.teams)),
+        "page": ("policy", frozenset(config.policies)),
+        "ticket": ("connector", frozenset(config.connectors)),
+        "pages": ("person", frozenset(config.people)),
+    }
 
 
 def _tests_of(root: Node | None) -> Node | None:
