@@ -122,6 +122,7 @@ def test_reports_are_newest_first_and_can_be_narrowed(connection: Connection) ->
 
     assert ids() == [3, 2]
     assert ids(source="prod") == [3, 1]
+    assert [one.findings for one in inbox.reports(connection, state="done", source=None, limit=2)] == [None]
     assert ids(state="done") == [1]
     assert ids(state="new", source="test") == [2]
     assert ids(source="none") == []

@@ -60,7 +60,8 @@ def test_a_death_between_slices_costs_nothing(new_world):
     world.start()
     world.advance(minutes=1)
     assert world.incident().firing_count == SLICE_ALERTS * 3
-    (report,) = world.database.read_now(lambda c: inbox.reports(c, state=None, source=None, limit=9))
+    (listed,) = world.database.read_now(lambda c: inbox.reports(c, state=None, source=None, limit=9))
+    report = world.envelope(listed.id)
     assert (report.state, len(report.findings)) == ("done", SLICE_ALERTS * 3)
 
 
