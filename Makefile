@@ -14,7 +14,7 @@ COMPILE := build/lock-venv/bin/uv pip compile --quiet --universal --python-versi
 	--custom-compile-command "make lock" --extra postgres $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench lock upgrade wheel clean
+.PHONY: help run test check format schema bench lock upgrade wheel clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ check: $(VENV)/.dev ## lint, format, types and the rules of the architecture
 format: $(VENV)/.dev ## put the code into its format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schema: $(VENV)/.run ## write schema/ and docs/cli.md anew from the models and commands
+	$(BIN)/ingestd write-schema schema
+	$(BIN)/ingestd write-documentation >docs/cli.md
 
 bench: $(VENV)/.dev ## measure intake and the way through, against a bare HTTP handler
 	$(BIN)/python tests/bench/run.py $(ARGS)

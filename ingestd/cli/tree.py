@@ -27,7 +27,7 @@ NOUNS: Final[dict[str, str]] = {
 }
 """Each name is a module of this package with a ``command``, whose help begins with the sentence here."""
 
-HIDDEN: Final = ("write_documentation",)
+HIDDEN: Final = ("write_documentation", "write_schema")
 
 EXAMPLES = (
     ("ingestd incident list", "what is open now"),

@@ -178,8 +178,16 @@ def none_word(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
 
 
 Text = Annotated[str, BeforeValidator(as_written)]
-Name = Annotated[str, BeforeValidator(as_written), Field(pattern=NAME_PATTERN)]
-DurationSeconds = Annotated[int, PlainValidator(parse_duration, json_schema_input_type=str)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN), BeforeValidator(as_written)]
+DurationSeconds = Annotated[
+    int,
+    PlainValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[
+            str, Field(pattern=r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", min_length=2)
+        ],
+    ),
+]
 SizeBytes = Annotated[int, PlainValidator(parse_size, json_schema_input_type=str)]
 Listen = Annotated[ListenAddress, PlainValidator(parse_listen, json_schema_input_type=str)]
 Network = Annotated[

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from ingestd.config.model import PolicyChoice
 from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, none_word
-from ingestd.config.section import Section
+from ingestd.config.section import Explained
 from ingestd.config.yaml_tree import WrittenInt
 from ingestd.core.names import IncidentState, Level, Severity
 
@@ -55,7 +55,10 @@ def parse_zone(value: Any) -> ZoneInfo:  # noqa: ANN401 (a value from YAML)
 
 
 AlertFields = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=256)], Text],
+    dict[
+        Annotated[str, Field(min_length=1, max_length=256)],
+        Annotated[Text, WithJsonSchema({"type": ["string", "number"]})],
+    ],
     BeforeValidator(_fields),
     Field(min_length=1, max_length=200),
 ]
@@ -67,13 +70,7 @@ Offset = Annotated[DurationSeconds, duration_range("0s", "365d")]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
-class _Explained(Section):
-    """Sections whose attribute docstrings are what an editor shows beside a key."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class ExpectModel(_Explained):
+class ExpectModel(Explained):
     """What must hold. Only the keys that are written are compared."""
 
     rule: Name | None = None
@@ -118,7 +115,7 @@ class ExpectModel(_Explained):
         return self
 
 
-class StepModel(_Explained):
+class StepModel(Explained):
     """One thing that happens, and what must hold right after it. A step without either lets time pass."""
 
     at_seconds: Offset | None = Field(default=None, alias="at")
@@ -145,7 +142,7 @@ class StepModel(_Explained):
         return self
 
 
-class RuleTestModel(_Explained):
+class RuleTestModel(Explained):
     """One test: an alert, a payload or a history of steps, and what must come of it."""
 
     name: Annotated[Text, Field(min_length=1, max_length=200)]
@@ -177,7 +174,7 @@ class RuleTestModel(_Explained):
         return self
 
 
-class RuleTestFileModel(_Explained):
+class RuleTestFileModel(Explained):
     """A file of tests beside the rules: its name ends in _test.yaml."""
 
     version: Literal[1] = 1
