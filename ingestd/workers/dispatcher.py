@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from ingestd.ambient import Chance, Clock, IdSource
+from ingestd.core.delivery import DeliveryState
 from ingestd.core.names import EffectKind
 from ingestd.core.settle import Outcome, OutcomeKind
 from ingestd.errors import (
@@ -220,7 +221,8 @@ class Dispatcher:
             return
         self._wake.after_decision(settled.decision)
         self._metrics.deliveries.labels(self.name, job.delivery.kind.value, outcome.kind.value).inc()
-        log.info(
+        write = log.warning if settled.delivery.state is DeliveryState.PARKED else log.info
+        write(
             log_events.DELIVERY_SETTLED,
             delivery=job.delivery.key,
             outcome=outcome.kind.value,

@@ -13,7 +13,7 @@ from ingestd.errors import (
     TryLater,
 )
 from ingestd.store import outbox
-from ingestd.testing.outside import OutsideTickets
+from ingestd.testing.outside import Fault, OutsideTickets
 from ingestd.testing.world import World
 from ingestd.workers import jobs
 from ingestd.workers.dispatcher import CONCURRENT_COUNT, _outcome_of
@@ -172,3 +172,11 @@ def test_a_reload_hires_for_a_new_connector_and_goes_on_with_the_old_settings_wh
     assert "dispatcher:more" in world.engine.cycle_counts
     world.fires(cluster="b")
     assert [ticket.incident for ticket in fresh.kept] == ["INC-1002"]
+
+
+def test_what_a_service_will_never_accept_is_a_warning_in_the_log(world, log_lines):
+    world.tickets.faults = [Fault.REJECT]
+    world.fires()
+    settled = {line["delivery"]: line for line in log_lines if line["event"] == "delivery_settled"}
+    assert (settled[OPEN]["log_level"], settled[OPEN]["outcome"]) == ("warning", "refused")
+    assert settled["INC-1001/sms/page/1"]["log_level"] == "info"
