@@ -83,6 +83,8 @@ async def read_body(request: web.Request) -> bytes:
             await _read_into(found, request)
     except TimeoutError:
         raise Refusal(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise Refusal(400, "the body ended before it was whole", headers={"Connection": "close"}) from None
     return bytes(found)
 
 
