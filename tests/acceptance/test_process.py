@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 
 import pytest
 import requests
@@ -68,6 +69,13 @@ def test_a_bad_configuration_ends_with_78_and_all_its_problems_and_leaves_nothin
         assert words in said
     assert "did you mean" in said.casefold()
     assert not (tmp_path / "ingestd.db").exists()
+
+
+def test_what_is_unwise_is_said_with_its_place_and_the_time(start, tmp_path):
+    daemon = start(config_of(tmp_path))
+    [lint] = daemon.log_events("config_lint")
+    assert lint["place"].startswith(f"{daemon.config_path}:")
+    assert datetime.fromisoformat(lint["at"]).tzinfo is not None
 
 
 def test_a_second_daemon_on_the_same_file_is_refused_and_told_why(start, tmp_path, notification):
