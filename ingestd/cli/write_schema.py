@@ -28,7 +28,4 @@ def texts() -> dict[str, str]:
     """Each schema as it stands in its file; the same for the same models."""
     from ingestd.config.rule_schema import schemas  # noqa: PLC0415 (loads the models)
 
-    return {
-        name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in schemas().items()
-    }
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas().items()}
