@@ -71,7 +71,7 @@ def test_the_failure_of_the_page_is_what_is_printed(page, example, place):
     text = example.replace("    unless: ['env != production']\n", "")
     assert text != example
     (place / "rules" / "10-payments.yaml").write_text(text)
-    shown = CliRunner().invoke(ingestd, ["test", "rules", "config.yaml"])
+    shown = CliRunner().invoke(ingestd, ["test", "rules", "config.yaml"], env={"COLUMNS": None})
     assert shown.exit_code == 1
     said = re.search(r"\$ ingestd test rules config.yaml\n(.*?)```", page, re.DOTALL)[1]
     assert re.sub(r"yaml:\d+", "yaml:N", shown.stdout) == re.sub(r"yaml:\d+", "yaml:N", said)
