@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ingestd.config.load import ConnectorModels, Loaded, settings_of
-from ingestd.config.problems import ConfigProblems, Problem
+from ingestd.config.problems import ConfigProblems, Problem, did_you_mean
 from ingestd.errors import IngestdError
 from ingestd.ports import ConnectorFactory, ConnectorTools, Pager, TicketSystem
 
@@ -76,7 +76,11 @@ class Registry:
             name: self._factories[section.kind].build(name, self._settings[name], tools)
             for name, section in sections.items()
         }
-        problems = [*self._misused_pagers(made), *self._misused_ticket_systems(made)]
+        problems = [
+            *self._misused_pagers(made),
+            *self._misused_ticket_systems(made),
+            *self._unknown_ticket_options(made),
+        ]
         if problems:
             raise ConfigProblems(problems)
         return made
@@ -100,6 +104,25 @@ class Registry:
                 text = f'connector "{name}" opens no tickets, but rule "{rule}" wants one there'
                 found.append(self._loaded.problem_at(("connectors", name), "ticket", text))
         return found
+
+    def _unknown_ticket_options(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
+        """A ticket in the wrong project helps nobody. A connector that does not say which options it knows takes any."""
+        found: dict[tuple[str, str], Problem] = {}
+        for rule in self._loaded.ruleset.rules:
+            plan = rule.ticket
+            known = getattr(made.get(plan.connector), "ticket_options", None) if plan else None
+            if plan is None or known is None:
+                continue
+            for option in sorted(set(plan.options) - known):
+                where = f"{rule.file}:{rule.line}" if rule.file else "teams"
+                text = (
+                    f'tickets in "{plan.connector}" have no option "{option}", which rule "{rule.name}" gives ({where})'
+                )
+                problem = self._loaded.problem_at(
+                    ("connectors", plan.connector), "unknown-key", text, hint=did_you_mean(option, known)
+                )
+                found.setdefault((plan.connector, option), problem)
+        return list(found.values())
 
 
 def check(loaded: Loaded) -> list[Problem]:

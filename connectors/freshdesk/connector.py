@@ -32,6 +32,8 @@ _CONVERSATION_PAGES: Final = 15
 class FreshdeskTickets:
     """A ``TicketSystem`` over one Freshdesk account."""
 
+    ticket_options = frozenset({"custom_fields", "group", "group_id", "product_id", "tags", "type"})
+
     def __init__(self, name: str, settings: FreshdeskSettings, http: HttpClient) -> None:
         self.name = name
         self.lookup_window_seconds: float = settings.lookup_window_seconds

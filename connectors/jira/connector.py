@@ -35,6 +35,8 @@ _MOST_COMMENT_PAGES = 10
 class JiraTickets:
     """Tickets in Jira Cloud or Data Center; implements ``ingestd.ports.TicketSystem``."""
 
+    ticket_options = frozenset({"assignee", "component", "components", "fields", "labels", "project", "type"})
+
     def __init__(self, name: str, settings: JiraSettings, http: HttpClient) -> None:
         self.name = name
         self.lookup_window_seconds = settings.lookup_window_seconds

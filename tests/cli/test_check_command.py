@@ -86,6 +86,26 @@ def test_what_would_stop_the_daemon_only_when_it_builds_its_connectors_is_found(
     assert "cannot serve the channel email" in shown.stdout
 
 
+DESK = (
+    "  desk: {kind: freshdesk, domain: example, api_key: key-of-the-agent, requester_email: monitoring@example.com}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "is_known"), [("group: Network", True), ("gruop: Network", False), ("project: NET", False)]
+)
+def test_what_a_rule_wants_of_a_ticket_is_known_to_the_ticket_system(bare_shell, config, option, is_known):
+    """Else the ticket would be opened all the same, where nobody of the team looks."""
+    config.write_text(GOOD.replace("people:\n", f"{DESK}people:\n"))
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(f"{RULES}    ticket: {{to: desk, {option}}}\n")
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == (0 if is_known else 1)
+    named = f'tickets in "desk" have no option "{option.partition(":")[0]}", which rule "card-gateway-down" gives'
+    assert (named in " ".join(shown.stdout.split())) is not is_known
+    assert ('did you mean "group"?' in shown.stdout) is option.startswith("gruop")
+
+
 def test_config_and_rules_can_be_checked_apart(bare_shell, config):
     (config.parent / "rules" / "10-payments.yaml").write_text(RULES.replace("urgency", "urgancy"))
     assert bare_shell("check", "config", str(config)).exit_code == 0
