@@ -289,11 +289,15 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("name", STALLS)
 def test_no_body_takes_long(check_result, name):
-    """Under 0.1 s, or on a slow or crowded machine under twelve times what ``json.loads`` alone needs for a real storm."""
+    """No body costs out of proportion: under 0.1 s, or under thirty times what ``json.loads`` alone needs for a real storm.
+
+    The worst ones take eight to twelve times that; what a crowded machine adds must not decide, and what this is for, time that grows
+    with the square of the body, takes seconds. That the loop itself is never held for 0.1 s is shown by ``tests/acceptance``.
+    """
     body, storm = STALLS[name](), real_storm()
     assert len(body) < BODY_BYTES * 1.2
     spent = cpu_seconds(lambda: read(SourceKind.GRAFANA, "s", body, LIMITS))
-    assert spent < max(CPU_SECONDS_MAX, 12 * cpu_seconds(lambda: json.loads(storm)))
+    assert spent < max(CPU_SECONDS_MAX, 30 * cpu_seconds(lambda: json.loads(storm)))
     check_result(read(SourceKind.GRAFANA, "s", body, LIMITS), "s", LIMITS)
 
 
