@@ -93,6 +93,8 @@ class Daemon:
         if config.database.is_sqlite:
             config.database.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(config.database.path)
+            # It holds what alerts say and who was paged. SQLite gives its other files the same permissions.
+            config.database.path.touch(mode=0o600)
         self.database = ThreadedDatabase(wiring.database_url(config))
         reached = await self.database.run(migrate.migrate)
         if reached:

@@ -71,6 +71,13 @@ def test_a_bad_configuration_ends_with_78_and_all_its_problems_and_leaves_nothin
     assert not (tmp_path / "ingestd.db").exists()
 
 
+def test_nobody_else_on_the_machine_can_read_the_database(start, tmp_path):
+    daemon = start(config_of(tmp_path))
+    files = {path.name: path.stat().st_mode & 0o777 for path in daemon.folder.glob("ingestd.db*")}
+    assert {"ingestd.db", "ingestd.db-wal", "ingestd.db.lock"} <= set(files)
+    assert set(files.values()) == {0o600}
+
+
 def test_what_is_unwise_is_said_with_its_place_and_the_time(start, tmp_path):
     daemon = start(config_of(tmp_path))
     [lint] = daemon.log_events("config_lint")
