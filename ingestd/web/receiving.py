@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 import structlog
 from aiohttp import web
 
+from ingestd.core.effects import Decision
 from ingestd.errors import CredentialsRejected, DeliveryError
+from ingestd.ports import ReceiptNews
 from ingestd.store import receipts
 from ingestd.telemetry import log_events
 from ingestd.web.desk import Desk
 from ingestd.web.replies import SAFE_HEADERS, Refusal, read_body
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+PAUSES: Final = (0.5, 2.0, 5.0)
+"""Seconds before a page that is not known (yet) is looked for again. Services wait 10 s and more for our thanks."""
 
 
 async def take_receipt(desk: Desk, request: web.Request) -> web.Response:
@@ -38,14 +46,27 @@ async def take_receipt(desk: Desk, request: web.Request) -> web.Response:
     if news is None:
         desk.metrics.receipts.labels(name, "not_ours").inc()
         return _thanks()
-    decision = await desk.database.run(
-        receipts.take, name, news.receipt_id, news.status, news.detail, desk.policy(), desk.clock.now()
-    )
+    decision = await _take(desk, name, news)
     is_known = decision is not None and news.status in {"delivered", "failed", "pending"}
     desk.metrics.receipts.labels(name, news.status if is_known else "unknown").inc()
     if decision is not None:
         desk.after_decision(decision)
     return _thanks()
+
+
+async def _take(desk: Desk, name: str, news: ReceiptNews) -> Decision | None:
+    """What follows from the receipt; None if it is of no page of ours.
+
+    A service may report before what it answered us has reached the database, and most report once: so it is looked for again.
+    """
+    for pause in (*PAUSES, None):
+        decision = await desk.database.run(
+            receipts.take, name, news.receipt_id, news.status, news.detail, desk.policy(), desk.clock.now()
+        )
+        if decision is not None or pause is None:
+            return decision
+        await asyncio.sleep(pause)
+    raise AssertionError("the last time ends it")
 
 
 def _thanks() -> web.Response:

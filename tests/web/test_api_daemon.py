@@ -11,6 +11,7 @@ from ingestd.core.names import Channel, EffectKind
 from ingestd.store import outbox
 from ingestd.store.outbox import DeliveryState
 from ingestd.telemetry.health import EngineWatch, Readiness
+from ingestd.web import receiving
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/healthz", "/-/ready", "/readyz"])
@@ -105,18 +106,24 @@ RECEIPTS = "/api/v1/receipts/sms"
 
 
 @pytest.fixture
-def paged(office):
-    """A page that the service has accepted as R-1."""
-    office.fires()
+def accept(office):
+    """``accept()``: the service has taken the page as R-1."""
 
-    def accept(connection):
+    def settle(connection):
         (row,) = outbox.claim(connection, "sms", office.clock.at, lease_seconds=60, limit=1)
         accepted = replace(
             row, state=DeliveryState.DONE, receipt_id="R-1", lease_until=None, settled_at=office.clock.at
         )
         outbox.save(connection, accepted)
 
-    office.database.run_now(accept)
+    return lambda: office.database.run_now(settle)
+
+
+@pytest.fixture
+def paged(office, accept):
+    """A page that the service has accepted as R-1."""
+    office.fires()
+    accept()
     return office
 
 
@@ -155,11 +162,23 @@ async def test_a_receipt_with_a_bad_signature_is_refused_and_counted(paged, clie
 
 
 @pytest.mark.parametrize(("body", "result"), [(b"R-404 delivered x", "unknown"), (b"", "not_ours")])
-async def test_a_receipt_of_no_page_is_thanked_for_and_changes_nothing(paged, client, body, result):
+async def test_a_receipt_of_no_page_is_thanked_for_and_changes_nothing(paged, client, body, result, monkeypatch):
+    monkeypatch.setattr(receiving, "PAUSES", (0.0, 0.0))
     before = paged.everything()
     assert (await client.post(RECEIPTS, data=body, headers=signed())).status == 204
     assert paged.everything() == before
     assert paged.count("ingestd_receipts_total", connector="sms", result=result) == 1
+
+
+async def test_a_receipt_that_comes_before_the_page_is_settled_is_not_lost(office, accept, client, monkeypatch):
+    monkeypatch.setattr(receiving, "PAUSES", (0.3,))
+    office.fires()
+    report = asyncio.create_task(client.post(RECEIPTS, data=b"R-1 failed gone", headers=signed()))
+    await asyncio.sleep(0.05)
+    accept()
+    assert (await report).status == 204
+    assert page_of(office).receipt_status == "failed"
+    assert office.count("ingestd_receipts_total", connector="sms", result="failed") == 1
 
 
 async def test_a_receipt_for_no_pager_is_not_found(client):
