@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
+from functools import lru_cache
 
 _SECRET_WORD = re.compile(
     r"password|(?:^|[_-])(?:pass|pwd|pas+w[a-z]*|secr?ets?|secerts?|token|credentials?)$|(?:^|_)api_?key$|[_-]key$",
     re.IGNORECASE,
 )
 _NO_SECRETS = frozenset({"loopback_without_token"})
+_SECRET_NAMES = ("password", "passwords", "secret", "secrets", "token", "credential", "api_key")
+_NEAR_ENOUGH = 0.8
 _REFERENCE = re.compile(r"_(?:file|credential)$", re.IGNORECASE)
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_-]{0,63})(?P=quote)[ \t]*:(?=[ \t]|$)""")
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
@@ -18,6 +22,17 @@ _HIDDEN = re.compile(r"[^\s\[\]{},\"'|>]")
 def is_secret_key(key: str) -> bool:
     """Whether the value of a key is a secret by its name: ``password``, ``auth_token``, ``api_key``, ``secrets``, ..."""
     return bool(_SECRET_WORD.search(key)) and not _REFERENCE.search(key) and key not in _NO_SECRETS
+
+
+@lru_cache(maxsize=4096)
+def _is_to_be_masked(key: str) -> bool:
+    """Whether the key is a secret's, or looks as if it were meant to be: a key that is misspelt is what a problem shows."""
+    if is_secret_key(key):
+        return True
+    if _REFERENCE.search(key) or key in _NO_SECRETS or key == "tokens":
+        return False
+    words = {key.lower(), re.split("[_-]", key.lower())[-1]}
+    return any(get_close_matches(word, _SECRET_NAMES, n=1, cutoff=_NEAR_ENOUGH) for word in words)
 
 
 def mask_lines(lines: list[str]) -> list[str]:
@@ -37,7 +52,7 @@ def mask_lines(lines: list[str]) -> list[str]:
                 masked.append(line[: indent + dash] + _hide(stripped[dash:]))
                 continue
             inside = None
-        key = next((match for match in _KEY.finditer(line) if is_secret_key(match["key"])), None)
+        key = next((match for match in _KEY.finditer(line) if _is_to_be_masked(match["key"])), None)
         if key is None:
             masked.append(_URL_PASSWORD.sub(lambda match: f"{match[1]}:{'*' * len(match[2])}@", line))
             continue

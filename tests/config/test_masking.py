@@ -60,12 +60,24 @@ def test_a_key_that_only_points_at_a_secret_is_shown(key):
         "url: postgresql://me:hunter2@db/x",
         "pasword : hunter2",
         "a: [password: hunter2",
+        "tokn: hunter2",
+        "auth_tokn: hunter2",
+        "secrts: [hunter2]",
+        "api_ky: hunter2",
+        "toekn: hunter2",
     ],
 )
 def test_a_secret_is_masked_in_every_way_to_write_it(text):
     masked = mask_lines(text.split("\n"))
     assert "hunter2" not in "\n".join(masked)
     assert [len(line) for line in masked] == [len(line) for line in text.split("\n")]
+
+
+@pytest.mark.parametrize(
+    "key", ["tokens", "token_file", "kind", "source", "sources", "steps", "timeout", "ticket", "page"]
+)
+def test_what_is_no_secret_is_shown(key):
+    assert mask_lines([f"{key}: shown"]) == [f"{key}: shown"]
 
 
 def test_what_follows_a_secret_is_shown_again():
