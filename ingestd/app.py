@@ -63,8 +63,10 @@ class Daemon:
     def __init__(self, config_path: Path, loaded: Loaded, registry: Registry, ambient: Ambient | None = None) -> None:
         self.config_path = config_path
         self.loaded = loaded
-        self.on_reload: Callable[[Loaded, Sequence[str]], None] = lambda _loaded, _secrets: None
-        """Called with a configuration and all secrets in it before it is taken over."""
+        self.secrets = set(wiring.secrets(loaded, registry.settings))
+        """Of this configuration and of those before it, which may still be in use. Never to be shown."""
+        self.on_reload: Callable[[Loaded], None] = lambda _loaded: None
+        """Called with a configuration before it is taken over; its secrets are among ``secrets`` by then."""
         self.ambient = ambient or Ambient()
         self.metrics = Metrics()
         self.readiness = Readiness(("database", "listener"))
@@ -74,7 +76,7 @@ class Daemon:
         self._connectors = self._build(loaded, registry)
         self._pagers: dict[str, Pager] = {}
         self._find_pagers()
-        self._current = Current(wiring.standing(loaded))
+        self._current = Current(wiring.standing(loaded, self.secrets))
         self._lock: FileLock | None = None
         self._tls: Tls | None = None
 
@@ -175,7 +177,8 @@ class Daemon:
         if person is None:
             return []
         connector_of = policy.channel_connectors
-        return await page_test.send(person, self._pagers, connector_of, channel, self.ambient.clock.now())
+        sent = await page_test.send(person, self._pagers, connector_of, channel, self.ambient.clock.now())
+        return [{**row, "text": self._current.standing.hide(str(row["text"]))} for row in sent]
 
     def status(self) -> dict[str, Any]:
         """The daemon in plain values."""
@@ -211,12 +214,13 @@ class Daemon:
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
-        self.on_reload(loaded, wiring.secrets(loaded, registry.settings))
+        self.secrets.update(wiring.secrets(loaded, registry.settings))
+        self.on_reload(loaded)
         self.loaded = loaded
         self._connectors.clear()
         self._connectors.update(connectors)
         self._find_pagers()
-        self._current.standing = wiring.standing(loaded)
+        self._current.standing = wiring.standing(loaded, self.secrets)
         self.webhooks.replace(wiring.doors(loaded.config))
         self.engine.use(connectors)
         self._note_reload(is_ok=True)

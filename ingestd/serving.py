@@ -9,13 +9,12 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 from pydantic_core import PydanticCustomError
 
-from ingestd import __version__, wiring
+from ingestd import __version__
 from ingestd.app import Daemon, load_all
 from ingestd.config.load import Loaded
 from ingestd.config.problems import ConfigProblems, render_all
@@ -55,13 +54,11 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
         )
     except (IngestdError, ValueError) as error:
         return _refuse(f"ingestd: {error}", EXIT_CONFIG)
-    hidden: set[str] = set()
 
-    def set_up_log(loaded: Loaded, secrets: Iterable[str]) -> None:
-        hidden.update(secrets)  # those of before may still be in use
-        logging.configure(log_level or loaded.config.log.level, log_format or loaded.config.log.format, hidden)
+    def set_up_log(loaded: Loaded) -> None:
+        logging.configure(log_level or loaded.config.log.level, log_format or loaded.config.log.format, daemon.secrets)
 
-    set_up_log(loaded, wiring.secrets(loaded, registry.settings))
+    set_up_log(loaded)
     daemon.on_reload = set_up_log
     log.info(log_events.DAEMON_STARTED, version=__version__, config=str(config_path), rules=loaded.ruleset.count)
     for problem in loaded.lint:

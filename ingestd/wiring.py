@@ -22,6 +22,7 @@ from ingestd.intake.settings import (
     ServerLimits,
     SourceDoor,
 )
+from ingestd.telemetry.log_masking import Mask
 from ingestd.web.desk import Access, ApiToken, Role
 from ingestd.workers.current import Standing
 
@@ -69,13 +70,14 @@ def server_limits(config: Config) -> ServerLimits:
     )
 
 
-def standing(loaded: Loaded) -> Standing:
-    """What the workers go by."""
+def standing(loaded: Loaded, secrets: Iterable[str]) -> Standing:
+    """What the workers go by. The secrets are hidden wherever a service repeats them."""
     config = loaded.config
     return Standing(
         policy=build_policy(loaded),
         external_url=config.server.external_url.rstrip("/"),
         read_limits={name: config.limits_of(name).reading for name in config.sources},
+        hide=Mask(secrets).text,
     )
 
 

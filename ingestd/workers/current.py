@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ingestd.core.policy import Policy
@@ -18,6 +18,8 @@ class Standing:
     read_limits: Mapping[str, ReadLimits] = field(default_factory=dict)
     """By source; a source that is not listed has the defaults."""
     keep_envelopes_seconds: int = 30 * 86_400
+    hide: Callable[[str], str] = str
+    """Takes our secrets out of what a service said: some repeat the request in their errors, and what they say is stored and shown."""
 
     def limits_of(self, source: str) -> ReadLimits:
         """How much of a body from this source is read."""

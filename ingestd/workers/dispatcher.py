@@ -6,7 +6,7 @@ One attempt per claim. What an attempt's end means is decided by ``core.settle``
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -138,7 +138,8 @@ class Dispatcher:
 
     async def _perform(self, job: Job) -> None:
         attempt = await self._attempt(job)
-        await self._settle(job, attempt)
+        outcome = replace(attempt.outcome, detail=self._current.standing.hide(attempt.outcome.detail))
+        await self._settle(job, replace(attempt, outcome=outcome))
 
     async def _attempt(self, job: Job) -> _Attempt:
         if self._is_stopped and isinstance(self.connector, Pager) and not self._circuit.may_probe(self._now()):

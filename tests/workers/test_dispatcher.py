@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from ingestd.core.names import IncidentId
 from ingestd.core.settle import OutcomeKind
 from ingestd.errors import (
     CredentialsRejected,
@@ -12,7 +15,8 @@ from ingestd.errors import (
     RequestRejected,
     TryLater,
 )
-from ingestd.store import outbox
+from ingestd.store import outbox, timeline
+from ingestd.telemetry.log_masking import Mask
 from ingestd.testing.outside import Fault, OutsideTickets
 from ingestd.testing.world import World
 from ingestd.workers import jobs
@@ -180,3 +184,17 @@ def test_what_a_service_will_never_accept_is_a_warning_in_the_log(world, log_lin
     settled = {line["delivery"]: line for line in log_lines if line["event"] == "delivery_settled"}
     assert (settled[OPEN]["log_level"], settled[OPEN]["outcome"]) == ("warning", "refused")
     assert settled["INC-1001/sms/page/1"]["log_level"] == "info"
+
+
+def test_what_a_service_repeats_of_our_secrets_is_neither_stored_nor_told(world, monkeypatch):
+    world.current.standing = replace(world.current.standing, hide=Mask(["hush-hush"]).text)
+
+    async def repeats(_draft, _key):
+        raise RequestRejected("HTTP 400: you sent Authorization: Basic aHVzaC1odXNo and hush-hush")
+
+    monkeypatch.setattr(world.tickets, "open_ticket", repeats)
+    world.fires()
+    assert row(world).detail == "HTTP 400: you sent Authorization: Basic *** and ***"
+    told = [line.text for line in world.database.read_now(timeline.last, IncidentId("INC-1001"), 99)]
+    assert any("you sent" in text for text in told)
+    assert not any("hush" in text or "aHVz" in text for text in told)
