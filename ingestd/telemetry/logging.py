@@ -42,20 +42,48 @@ class _Line:
     log = debug = info = warn = warning = error = critical = exception = fatal = failure = err = msg
 
 
+_REPEATED_SECONDS = 10.0
+_REPEATED_CHARS = 60
+_REPEATED_MAX = 1000
+
+
 class _FromLibraries(logging.Handler):
-    """Brings the records of libraries, which use the standard library's logging, into the same log."""
+    """Brings the records of libraries, which use the standard library's logging, into the same log.
+
+    What begins like a record of a moment ago is counted instead: without file handles left, asyncio writes thousands in a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str, str], tuple[float, int]] = {}
+
+    def _repeated_count(self, record: logging.LogRecord, text: str) -> int | None:
+        """How many like it were left out before this one; None if it is to be left out too."""
+        key = (record.name, text[:_REPEATED_CHARS], repr(record.exc_info[1])[:200] if record.exc_info else "")
+        since, count = self._seen.get(key, (float("-inf"), 0))
+        if 0 <= record.created - since < _REPEATED_SECONDS:
+            self._seen[key] = (since, count + 1)
+            return None
+        if len(self._seen) >= _REPEATED_MAX:
+            self._seen.clear()
+        self._seen[key] = (record.created, 0)
+        return count
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = record.getMessage()
         except Exception:  # noqa: BLE001 (a library's broken format string is no reason to fail)
             text = str(record.msg)
+        repeated = self._repeated_count(record, text)
+        if repeated is None:
+            return
         structlog.get_logger().log(
             next((level for level in _LEVELS_DOWN if record.levelno >= level), logging.DEBUG),
             log_events.LIBRARY_MESSAGE,
             logger=record.name,
             text=text,
             exc_info=record.exc_info,
+            **({"repeated": repeated} if repeated else {}),
         )
 
 

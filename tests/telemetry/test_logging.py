@@ -173,6 +173,24 @@ def test_what_libraries_log_comes_in_the_same_form(set_up):
     assert lines[0]["text"] == "broken\nrequest ***"
 
 
+def test_a_library_that_says_the_same_again_and_again_is_counted(set_up, monkeypatch):
+    stream = set_up("json")
+    library = stdlib_logging.getLogger("asyncio")
+    now = [1000.0]
+    monkeypatch.setattr(stdlib_logging.time, "time", lambda: now[0])
+    for number in range(50):
+        library.error("socket.accept() out of system resource socket: fd=%d, and more that differs %d", 7, number)
+    library.error("something else")
+    now[0] += 11
+    library.error("socket.accept() out of system resource socket: fd=%d, and more that differs %d", 7, 51)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["text"][:9], line.get("repeated")) for line in lines] == [
+        ("socket.ac", None),
+        ("something", None),
+        ("socket.ac", 49),
+    ]
+
+
 def test_below_the_level_nothing_is_written(set_up):
     stream = set_up(level="warning")
     log(text="quiet")
