@@ -23,6 +23,7 @@ from ingestd.core.names import AlertKey, EffectKind, IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification
 from ingestd.core.settle import Outcome, OutcomeKind, settle
+from ingestd.trial.deliveries import WaitingDeliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Rehearsal:
         self._deadlines: dict[tuple[IncidentId, DeadlineKind], datetime] = {}
         self._due: list[tuple[datetime, IncidentId, DeadlineKind]] = []
         """A heap of all deadlines that were ever set; those that do not hold any more are passed over."""
-        self._waiting: list[Delivery] = []
+        self._waiting = WaitingDeliveries()
         self._has_news: set[IncidentId] = set()
         """Incidents with something on their timeline that their ticket has not been told."""
         self._ticketed: set[tuple[IncidentId, str]] = set()
@@ -99,10 +100,10 @@ class Rehearsal:
         """When something happens by itself next; None if nothing does."""
         while self._due and self._deadlines.get((self._due[0][1], self._due[0][2])) != self._due[0][0]:
             heapq.heappop(self._due)
-        deadlines = [self._due[0][0]] if self._due else []
+        deadline_at = self._due[0][0] if self._due else None
         # What is due and yet waits is held back by the state of its incident, and only a decision changes that.
-        deliveries = [delivery.due_at for delivery in self._waiting if delivery.due_at > self.now]
-        return min([*deadlines, *deliveries], default=None)
+        delivery_at = self._waiting.next_due_at()
+        return min((at for at in (deadline_at, delivery_at) if at is not None), default=None)
 
     # ------------------------------------------------------------------ what can be seen
 
@@ -152,11 +153,7 @@ class Rehearsal:
         for incident in decision.incidents:
             self._index(incident)
         for drop in decision.drops:
-            self._waiting = [
-                delivery
-                for delivery in self._waiting
-                if delivery.incident_id != drop.incident_id or delivery.kind not in drop.kinds
-            ]
+            self._waiting.drop(drop.incident_id, drop.kinds)
         for effect in decision.effects:
             delivery = Delivery(
                 key=effect.key,
@@ -172,7 +169,7 @@ class Rehearsal:
                 level=effect.level,
                 reason=effect.reason,
             )
-            self._waiting.append(delivery)
+            self._waiting.add(delivery)
         for key in decision.cleared_deadlines:
             self._deadlines.pop(key, None)
         for deadline in decision.deadlines:
@@ -186,6 +183,7 @@ class Rehearsal:
         """Keep the incident where alerts find it: until it is closed, under keys that never change."""
         before = self.incidents.get(incident.id)
         self.incidents[incident.id] = incident
+        self._waiting.look_again(incident.id)
         places = [(self._by_dedup_key, incident.dedup_key)]
         if incident.correlate_key:
             places.append((self._by_correlate_key, incident.correlate_key))
@@ -206,22 +204,13 @@ class Rehearsal:
 
     def _deliver(self) -> None:
         """Send whatever is due, each lane in its order, until nothing more goes out."""
-        while True:
-            blocked: set[str] = set()
-            going = next((one for one in self._waiting if self._is_ready(one, blocked)), None)
-            if going is None:
-                return
-            self._waiting.remove(going)
+        while (going := self._waiting.take(self.now, self._is_held)) is not None:
             self._perform(going)
 
-    def _is_ready(self, delivery: Delivery, blocked: set[str]) -> bool:
+    def _is_held(self, delivery: Delivery) -> bool:
+        """As the dispatcher does it: while all alerts have cleared, a page waits, since it may be over."""
         incident = self.incidents[delivery.incident_id]
-        # As the dispatcher does it: while all alerts have cleared, a page waits, since it may be over.
-        is_held = delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and incident.state.is_open
-        if delivery.lane in blocked or delivery.due_at > self.now or is_held:
-            blocked.add(delivery.lane)
-            return False
-        return True
+        return delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and incident.state.is_open
 
     def _perform(self, delivery: Delivery) -> None:
         incident = self.incidents[delivery.incident_id]
@@ -234,8 +223,7 @@ class Rehearsal:
             has_ticket=place in self._ticketed,
             has_news=incident.id in self._has_news,
             is_superseded=any(
-                other.lane == delivery.lane and other.kind is delivery.kind and other.key != delivery.key
-                for other in self._waiting
+                other.kind is delivery.kind and other.key != delivery.key for other in self._waiting.behind(delivery)
             ),
         )
         if reason is not None or not self._has_address(delivery):
