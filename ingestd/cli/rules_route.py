@@ -93,7 +93,7 @@ def _read(ctx: click.Context, config_file: Path | None) -> Reading:
 def _instant(text: str | None, program: Program) -> datetime:
     if text is None:
         return program.clock.now()
-    from ingestd.config.rule_test_model import parse_at  # noqa: PLC0415 (loads pydantic)
+    from ingestd.config.quantities import parse_at  # noqa: PLC0415 (loads pydantic)
 
     try:
         return parse_at(text).astimezone()

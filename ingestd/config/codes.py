@@ -106,6 +106,12 @@ CODES: Final[dict[str, Code]] = {
     "zone": Code(
         "There is no such time zone.", "Use a name of the IANA database: Europe/Berlin, America/New_York, UTC."
     ),
+    "window": Code(
+        "This does not say when a window of time is open. The words are those of Alertmanager's time_intervals, or from and to for once.",
+        "Ranges are one text with a colon, times of the day one with a dash; what is open once and what recurs are two windows.",
+        'when: {weekdays: [monday-friday], times: ["9-17"]}',
+        "when: {weekdays: ['monday:friday'], times: [\"09:00-17:00\"]}",
+    ),
     # ------------------------------------------------------------------ secrets and the environment
     "secret": Code(
         "A secret cannot be had: not UTF-8, empty, too large, given in two ways, or no such credential.",

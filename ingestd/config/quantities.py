@@ -1,11 +1,13 @@
-"""What single values of a configuration may look like: durations, sizes, addresses, numbers of phones."""
+"""What single values of a configuration may look like: durations, sizes, instants, zones, addresses, numbers of phones."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from ingestd.config.problems import did_you_mean
 from ingestd.config.yaml_tree import WrittenFloat, WrittenInt
 
 _DURATION = re.compile(r"(?:(?P<d>\d{1,5})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,7})m)?(?:(?P<s>\d{1,8})s)?")
@@ -54,6 +57,37 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 (a value from YAML)
     if match is None:
         raise fault("size", "this is not a size", "write 512B, 64KiB or 2MiB")
     return int(match["count"]) * _UNITS[match["unit"]]
+
+
+def parse_at(value: Any) -> datetime:  # noqa: ANN401 (a value from YAML)
+    """``2026-03-29 03:30``, with or without seconds and an offset. Naive without an offset: ``tz`` says of where."""
+    hint = "write  2026-03-29 03:30  or  2026-03-29T03:30:00Z"
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) and ":" in value else None
+    except ValueError:
+        at = None
+    if at is None or not 1971 <= at.year <= 9000:  # beyond that a zone, or a step later, may be out of the calendar
+        raise fault("instant", "this is not an instant", hint)
+    return at
+
+
+def parse_zone(value: Any) -> zoneinfo.ZoneInfo:  # noqa: ANN401 (a value from YAML)
+    """A zone of the IANA database."""
+    try:
+        return zoneinfo.ZoneInfo(value)
+    except (KeyError, ValueError, OSError, TypeError):
+        hint = _zone_hint(value) if isinstance(value, str) else ""
+        raise fault("zone", "there is no such time zone", hint or "write  Europe/Berlin  or  UTC") from None
+
+
+def _zone_hint(text: str) -> str:
+    """The zone that was meant, whatever its letters' case, also by the name of its city alone."""
+    wanted = text.strip().replace(" ", "_").lower()
+    known = sorted(zoneinfo.available_timezones(), key=lambda name: (len(name), name))
+    meant = [name for name in known if wanted in {name.lower(), name.lower().rpartition("/")[2]}]
+    if meant:
+        return f'did you mean "{meant[0]}"?'
+    return did_you_mean(text[:60], known) if len(text) > 4 else ""  # CEST is not EST
 
 
 def duration_range(low: str, high: str) -> AfterValidator:
@@ -190,6 +224,8 @@ DurationSeconds = Annotated[
 ]
 SizeBytes = Annotated[int, PlainValidator(parse_size, json_schema_input_type=str)]
 Listen = Annotated[ListenAddress, PlainValidator(parse_listen, json_schema_input_type=str)]
+Instant = Annotated[datetime, PlainValidator(parse_at, json_schema_input_type=str)]
+Zone = Annotated[zoneinfo.ZoneInfo, PlainValidator(parse_zone, json_schema_input_type=str)]
 Network = Annotated[
     ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(parse_network, json_schema_input_type=str)
 ]

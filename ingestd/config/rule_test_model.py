@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from ingestd.config.model import PolicyChoice
-from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, none_word
+from ingestd.config.quantities import DurationSeconds, Instant, Name, Text, Zone, duration_range, fault, none_word
 from ingestd.config.section import Explained
 from ingestd.config.yaml_tree import WrittenInt
 from ingestd.core.names import IncidentState, Level, Severity
@@ -34,26 +32,6 @@ def parse_pages(value: Any) -> int | tuple[str, ...]:  # noqa: ANN401 (a value f
     raise fault("value", "pages are a count, or the people who got them", "write  1, [asha, ben] or none")
 
 
-def parse_at(value: Any) -> datetime:  # noqa: ANN401 (a value from YAML)
-    """``2026-03-29 03:30``, with or without seconds and an offset. Naive without an offset: ``tz`` says of where."""
-    hint = "write  2026-03-29 03:30  or  2026-03-29T03:30:00Z"
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) and ":" in value else None
-    except ValueError:
-        at = None
-    if at is None or not 1971 <= at.year <= 9000:  # beyond that a zone, or a step later, may be out of the calendar
-        raise fault("instant", "this is not an instant", hint)
-    return at
-
-
-def parse_zone(value: Any) -> ZoneInfo:  # noqa: ANN401 (a value from YAML)
-    """A zone of the IANA database."""
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, OSError, TypeError):
-        raise fault("zone", "there is no such time zone", "write  Europe/Berlin  or  UTC") from None
-
-
 AlertFields = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=256)],
@@ -63,8 +41,6 @@ AlertFields = Annotated[
     Field(min_length=1, max_length=200),
 ]
 Pages = Annotated[int | tuple[str, ...], PlainValidator(parse_pages, json_schema_input_type=int | str | list[str])]
-Instant = Annotated[datetime, PlainValidator(parse_at, json_schema_input_type=str)]
-Zone = Annotated[ZoneInfo, PlainValidator(parse_zone, json_schema_input_type=str)]
 ConnectorChoice = Annotated[Name | None, BeforeValidator(none_word)]
 Offset = Annotated[DurationSeconds, duration_range("0s", "365d")]
 Count = Annotated[int, Field(ge=0, le=100_000)]

@@ -263,7 +263,7 @@ rules/payments.yaml:4:9: error[instant]: this is not an instant
 rules/payments.yaml:4:9: error[zone]: there is no such time zone
   |
 4 |     tz: Berlin
-  |         ^^^^^^ write  Europe/Berlin  or  UTC
+  |         ^^^^^^ did you mean "Europe/Berlin"?
 """,
         id="no zone",
     ),
