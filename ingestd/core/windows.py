@@ -157,7 +157,7 @@ def instant_of(wall: datetime, zone: tzinfo) -> datetime:
         # Left out: read by the offset after the change it is an instant before the change, and the other way round.
         before = plain.replace(tzinfo=zone, fold=1).astimezone(UTC).replace(tzinfo=None)
         around = (change for year in (before.year, first.year) for change in _changes(zone, year))
-        first = next(change for change in around if before < change <= first)
+        first = next(change for change in around if change > before)
     return first.replace(tzinfo=UTC)
 
 
