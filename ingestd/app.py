@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,28 +13,35 @@ from aiohttp import web
 
 from ingestd import __version__, wiring
 from ingestd.ambient import Chance, Clock, IdSource, SystemChance, SystemClock, SystemIds
-from ingestd.config.load import Loaded, load
-from ingestd.config.problems import ConfigProblems, ProblemLevel, render
+from ingestd.config.load import Loaded
 from ingestd.core.names import Channel, PersonName
-from ingestd.errors import IngestdError
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
 from ingestd.intake.server import Tls, listen, make_runner
+from ingestd.intake.settings import SourceDoor
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
 from ingestd.ports import ConnectorTools, Pager, TicketSystem
-from ingestd.registry import Registry, settings_models
+from ingestd.registry import Registry
+from ingestd.reloading.proof import prove
+from ingestd.reloading.reading import Fresh, identity_of, read_anew, refusal_of
+from ingestd.reloading.refused import Refused
+from ingestd.reloading.report import ReloadReport
+from ingestd.reloading.turns import Turns
+from ingestd.reloading.watch import LOOK_SECONDS, RuleWatch, stamp
 from ingestd.store import migrate
 from ingestd.store.database import ThreadedDatabase
 from ingestd.store.lock import FileLock
 from ingestd.telemetry import log_events
 from ingestd.telemetry.health import EngineWatch, Readiness
+from ingestd.telemetry.log_masking import Mask
 from ingestd.telemetry.metrics import Metrics
 from ingestd.web.desk import Desk
 from ingestd.web.routes import add_routes
 from ingestd.workers import page_test
-from ingestd.workers.current import Current
+from ingestd.workers.current import Current, Standing
 from ingestd.workers.engine import Engine
+from ingestd.workers.worker import Worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -49,12 +57,6 @@ class Ambient:
     clock: Clock = field(default_factory=SystemClock)
     ids: IdSource = field(default_factory=SystemIds)
     chance: Chance = field(default_factory=SystemChance)
-
-
-def load_all(path: Path) -> tuple[Loaded, Registry]:
-    """The configuration, its rules and its connectors. Raises ``ConfigProblems`` with everything that is wrong."""
-    loaded = load(path, connectors=settings_models())
-    return loaded, Registry(loaded)
 
 
 class Daemon:
@@ -79,6 +81,16 @@ class Daemon:
         self._current = Current(wiring.standing(loaded, self.secrets))
         self._lock: FileLock | None = None
         self._tls: Tls | None = None
+        self.report = ReloadReport(self.ambient.clock, self.metrics)
+        self._turns = Turns(self._reload_once)
+        self._rule_files = stamp(loaded.config.rules.path)
+        self._watch = RuleWatch(self._watched, lambda: self._rule_files, self.reload)
+        self._beside: list[asyncio.Task[None]] = []
+        """What runs beside the engine and holds nobody up."""
+
+    def _watched(self) -> Path | None:
+        rules = self.loaded.config.rules
+        return rules.path if rules.watch else None
 
     def _build(self, loaded: Loaded, registry: Registry) -> dict[str, TicketSystem | Pager]:
         external_url = loaded.config.server.external_url.rstrip("/")
@@ -112,7 +124,12 @@ class Daemon:
         self.gate = Gate(self.database, ambient.clock, ambient.ids, self.metrics, self.engine.wake.processor.ring)
         await self._listen(listen_at or (config.server.listen.host, config.server.listen.port))
         self.readiness.ready("listener")
-        self._note_reload(is_ok=True)
+        self.report.started()
+        watch = Worker(
+            "rule_watch", self._watch.run_once, self._watch.idle_seconds, self.metrics, idle_seconds_max=LOOK_SECONDS
+        )
+        loop = asyncio.get_running_loop()
+        self._beside = [loop.create_task(self._try_rules()), loop.create_task(watch.run())]
 
     async def _listen(self, at: tuple[str, int]) -> None:
         config = self.loaded.config
@@ -135,6 +152,10 @@ class Daemon:
     async def stop(self) -> None:
         """Take nothing more in, finish what is under way for a while, close. What is left over is in the database."""
         self.readiness.unready("listener", "stopping")
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        await self._turns.close()
         await self._runner.cleanup()
         await self.gate.drain()
         await self.engine.stop(seconds_max=STOP_SECONDS)
@@ -159,6 +180,7 @@ class Daemon:
             reload=self.reload,
             status=self.status,
             test_page=self._test_page,
+            notice=self.report.notice,
             nudge=self._ring_all,
         )
 
@@ -190,6 +212,7 @@ class Daemon:
             "config_file": str(self.config_path),
             "database": "SQLite" if config.database.is_sqlite else "PostgreSQL",
             "rules": {"count": self.loaded.ruleset.count, "version": self.loaded.ruleset.version},
+            **self.report.as_status(),
             "sources": {name: {"kind": source.kind.value} for name, source in config.sources.items()},
             "connectors": {
                 name: {"kind": config.connectors[name].kind, "is_stopped": dispatchers[name].is_stopped}
@@ -202,44 +225,54 @@ class Daemon:
 
     # ------------------------------------------------------------------ reload
 
-    async def reload(self) -> list[str]:
-        """Take over the configuration file as it is now, or say why not and change nothing."""
+    async def reload(self) -> Sequence[str]:
+        """Take over the configuration as it is on disk, or change nothing and give all that is wrong. One at a time: see ``Turns``."""
+        return await self._turns.ask()
+
+    async def _reload_once(self) -> Sequence[str]:
+        self._rule_files = await asyncio.to_thread(stamp, self.loaded.config.rules.path)
         try:
-            loaded, registry = load_all(self.config_path)
-            connectors = self._build(loaded, registry)
+            fresh = await read_anew(self.config_path, self._build)
+            secrets = self.secrets | set(wiring.secrets(fresh.loaded, fresh.registry.settings))
+            standing = wiring.standing(fresh.loaded, secrets)
+            doors = wiring.doors(fresh.loaded.config)
             if self._tls is not None:
                 self._tls.reload()
-        except Exception as error:  # noqa: BLE001 (a connector that is installed may raise anything; what runs must go on)
-            return self._refuse_reload(_reasons(error))
+        except Exception as error:  # noqa: BLE001 (whatever it is, what runs must go on)
+            return self._refuse_reload(refusal_of(error))
+        self._take_over(fresh, secrets, standing, doors)
+        return ()
+
+    def _take_over(self, fresh: Fresh, secrets: set[str], standing: Standing, doors: list[SourceDoor]) -> None:
+        """Nothing in here waits, so nobody sees one half new and the other old."""
+        loaded = fresh.loaded
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
-        self.secrets.update(wiring.secrets(loaded, registry.settings))
+        self.secrets.update(secrets)
         self.on_reload(loaded)
         self.loaded = loaded
         self._connectors.clear()
-        self._connectors.update(connectors)
+        self._connectors.update(fresh.connectors)
         self._find_pagers()
-        self._current.standing = wiring.standing(loaded, self.secrets)
-        self.webhooks.replace(wiring.doors(loaded.config))
-        self.engine.use(connectors)
-        self._note_reload(is_ok=True)
-        log.info(log_events.CONFIG_RELOADED, rules=loaded.ruleset.count, rules_version=loaded.ruleset.version[:12])
-        return []
+        self._current.standing = standing
+        self.webhooks.replace(doors)
+        self.engine.use(fresh.connectors)
+        self.report.taken_over(loaded, fresh.tests_count)
 
-    def _refuse_reload(self, problems: list[str]) -> list[str]:
-        log.warning(log_events.CONFIG_REFUSED, count=len(problems), first=problems[0].splitlines()[0])
-        self._note_reload(is_ok=False)
-        return problems
+    def _refuse_reload(self, refused: Refused) -> Sequence[str]:
+        hide = Mask(self.secrets).text
+        return self.report.refused(refused.reason, [hide(problem) for problem in refused.problems])
 
-    def _note_reload(self, *, is_ok: bool) -> None:
-        self.metrics.reload_ok.set(1 if is_ok else 0)
-        if is_ok:
-            self.metrics.reload_at.set(self.ambient.clock.now().timestamp())
-
-
-def _reasons(error: Exception) -> list[str]:
-    """Why a configuration cannot be taken over. Its warnings are no reason: ``ingestd check`` shows them."""
-    if isinstance(error, ConfigProblems):
-        return [render(problem) for problem in error.problems if problem.level is ProblemLevel.ERROR]
-    return [str(error) if isinstance(error, IngestdError | OSError) else f"{type(error).__name__}: {error}"]
+    async def _try_rules(self) -> None:
+        """The tests of the rules with which the daemon has started. It has: a daemon that is down pages nobody."""
+        if not self.loaded.config.rules.test_on_reload:
+            return
+        loaded = self.loaded
+        try:
+            proof = await prove(self.config_path)
+        except Refused as refused:
+            self.report.tests_not_run(refused.problems)
+            return
+        if loaded is self.loaded and proof.identity == identity_of(loaded):
+            self.report.tests_ran(proof)

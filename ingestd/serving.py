@@ -15,11 +15,12 @@ import structlog
 from pydantic_core import PydanticCustomError
 
 from ingestd import __version__
-from ingestd.app import Daemon, load_all
+from ingestd.app import Daemon
 from ingestd.config.load import Loaded
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.quantities import parse_listen
 from ingestd.errors import IngestdError
+from ingestd.reloading.reading import load_all
 from ingestd.telemetry import log_events, logging
 from ingestd.telemetry.systemd_notify import SystemdNotify
 
@@ -42,6 +43,9 @@ def serve(
 
 async def run(config_path: Path, *, listen: str | None, log_level: str | None, log_format: str | None) -> int:
     """Serve until a signal; the exit code."""
+    hangup = asyncio.Event()
+    # From the first moment on: left alone, the signal would end a process that is still starting.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     try:
         loaded, registry = load_all(config_path)
         at = parse_listen(listen) if listen else None
@@ -75,7 +79,7 @@ async def run(config_path: Path, *, listen: str | None, log_level: str | None, l
             return _refuse(f"{text}\n  stop what listens there, or change server.listen", EXIT_FAILED)
         hint = getattr(error, "hint", "")
         return _refuse(f"ingestd: {error}" + (f"\n  {hint}" if hint else ""), EXIT_FAILED)
-    await _until_told(daemon)
+    await _until_told(daemon, hangup)
     log.info(log_events.DAEMON_STOPPED)
     return 0
 
@@ -85,29 +89,34 @@ def _refuse(text: str, code: int) -> int:
     return code
 
 
-async def _until_told(daemon: Daemon) -> None:
+async def _until_told(daemon: Daemon, hangup: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     notify = SystemdNotify(os.environ)
-    reloads: set[asyncio.Task[None]] = set()
-
-    async def reload() -> None:
-        notify.reloading()
-        await daemon.reload()
-        notify.ready("serving")
-
-    def start_reload() -> None:
-        task = loop.create_task(reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, start_reload)
     notify.ready("serving")
-    feeding = loop.create_task(notify.keep_fed(daemon.watch.stalled))
+    beside = [
+        loop.create_task(notify.keep_fed(daemon.watch.stalled)),
+        loop.create_task(_reload_at(hangup, daemon, notify)),
+    ]
     await told.wait()
     notify.stopping()
     log.info(log_events.DAEMON_STOPPING)
-    feeding.cancel()
+    for task in beside:
+        task.cancel()
     await daemon.stop()
+
+
+async def _reload_at(hangup: asyncio.Event, daemon: Daemon, notify: SystemdNotify) -> None:
+    """Reload whenever the signal comes. One that comes during a reload is followed by another reload."""
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        notify.reloading()
+        try:
+            await daemon.reload()
+        except Exception:
+            # The next signal must find somebody who listens.
+            log.exception(log_events.WORKER_FAILED, worker="reload")
+        notify.ready("serving")

@@ -51,6 +51,13 @@ class Api:
         """The JSON object that a POST answers."""
         return self._object(self._send("POST", path, body=body, seconds=seconds))
 
+    def ask(self, path: str, *, refused: int, seconds: float) -> dict[str, Any]:
+        """The JSON object that a POST answers, also with the status ``refused``: that is an answer, and no failure."""
+        reply = self._request("POST", path, seconds=seconds)
+        if reply.status_code != refused:
+            self._refuse(reply)
+        return self._object(reply)
+
     def content(self, path: str) -> bytes:
         """The raw bytes at a path."""
         return bytes(self._send("GET", path).content)

@@ -56,12 +56,24 @@ def check_status(api: Api, moments: Moments) -> Iterator[Check]:
     try:
         status = api.get("/api/v1/status", holds="outbox")
         yield Check(OK, "running", f"{status.get('version')}, started {moments.both(status.get('started_at'))}")
+        yield from _check_reload(status, moments)
         yield from _check_connectors(status)
         yield from _check_queues(status)
         yield from _check_sources(api, status.get("sources") or {}, moments)
         yield _check_last_page(api, moments)
     except Failure as failure:
         yield Check(RED, "daemon", failure.message, failure.hint)
+
+
+def _check_reload(status: Json, moments: Moments) -> Iterator[Check]:
+    refused, failing = status.get("refused"), status.get("rule_tests_failing") or []
+    if refused:
+        since, force = moments.both(refused.get("at")), moments.both(status.get("in_force_at"))
+        text = f"what is on disk is refused since {since} ({refused.get('problem_count')} x {refused.get('reason')})"
+        yield Check(WARN, "reload", f"{text}; in force is what was there {force}", "ingestd reload says why")
+    elif failing:
+        text = f"rules are in force that fail {len(failing)} of their tests; the first: {failing[0]}"
+        yield Check(WARN, "rule tests", text, "ingestd test rules")
 
 
 def _check_connectors(status: Json) -> Iterator[Check]:

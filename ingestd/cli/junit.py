@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from ingestd.config.problems import Problem, headline, render
 from ingestd.core.safe_text import plain_block
-from ingestd.trial.expectations import text_of
+from ingestd.trial.failures import failure_lines
 from ingestd.trial.running import RuleTestResult
 
 _TEXT_CHARS_MAX = 20_000
@@ -42,20 +42,6 @@ def write_junit(path: Path, results: Sequence[RuleTestResult], problems: Iterabl
                 ET.SubElement(case, "failure", message=_clean(lines[0])).text = _clean("\n".join(lines))
     ET.indent(root)
     path.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
-
-
-def failure_lines(result: RuleTestResult) -> list[str]:
-    """What a failed test lacks: ``- key: expected`` and ``+ key: actual`` for each, with where and why."""
-    lines: list[str] = []
-    for shortfall in result.shortfalls:
-        if shortfall.when:
-            lines.append(f"{shortfall.when} (line {shortfall.line}):")
-        for one in shortfall.differences:
-            remark = f"  ({one.remark})" if one.remark else ""
-            lines += [f"- {one.key}: {text_of(one.expected)}", f"+ {one.key}: {text_of(one.actual)}{remark}"]
-        if shortfall.reason:
-            lines.append(f"! {shortfall.reason}")
-    return lines + [f"! {problem}" for problem in result.problems]
 
 
 def _clean(text: str) -> str:

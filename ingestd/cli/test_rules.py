@@ -136,8 +136,8 @@ def _print(
 
 
 def _failure(result: RuleTestResult, *, is_diff: bool) -> Iterable[Text]:
-    from ingestd.cli.junit import failure_lines  # noqa: PLC0415 (loads what words failures)
-    from ingestd.trial.expectations import text_of  # noqa: PLC0415 (see above)
+    from ingestd.trial.expectations import text_of  # noqa: PLC0415 (loads what words failures)
+    from ingestd.trial.failures import failure_lines  # noqa: PLC0415 (see above)
 
     test = result.test
     yield _line("FAIL ", test.name, "bold red" if is_diff else "").append(f"  {test.file}:{test.line}")

@@ -14,6 +14,7 @@ from ingestd.cli.program import Noun, Program, global_options
 NOUNS: Final[dict[str, str]] = {
     "serve": "Run the daemon.",
     "check": "Check configuration and rules without a daemon.",
+    "reload": "Let the daemon take over what is on disk.",
     "doctor": "One page on how this installation is.",
     "incident": "See incidents and answer them.",
     "explain": "Why something happened, and what happens next.",

@@ -153,6 +153,10 @@ class RulesSection(Section):
     """Where the rules are: a folder whose ``*.yaml`` files are read in the order of their names, or one file."""
 
     path: Path = Path("rules")
+    watch: bool = False
+    """Whether a change of them is taken over by itself, once they are at rest."""
+    test_on_reload: bool = True
+    """Whether a reload is refused when a test of the rules fails."""
 
 
 class IncidentsSection(Section):

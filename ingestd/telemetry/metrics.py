@@ -103,3 +103,7 @@ class Metrics:
             "ingestd_config_last_reload_successful", "Whether the last reload was taken over.", registry=r
         )
         self.reload_at = Gauge("ingestd_config_last_reload_success_timestamp_seconds", "When it last was.", registry=r)
+        self.reloads = Counter("ingestd_config_reloads_total", "Reloads, by what came of them.", ["result"], registry=r)
+        self.rule_tests_failing = Gauge(
+            "ingestd_rule_tests_failing", "Tests that the rules in force do not pass.", registry=r
+        )

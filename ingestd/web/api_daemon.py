@@ -57,13 +57,19 @@ async def page_for_test(desk: Desk, _caller: Caller, request: web.Request) -> we
     return as_json({"results": [dict(result) for result in await desk.test_page(person, channel)]})
 
 
-async def reload(desk: Desk, _caller: Caller, _request: web.Request) -> web.Response:
-    """``POST /-/reload``: take over the configuration file, or keep the old one and say why."""
+async def reload(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
+    """``POST /-/reload``: take over the configuration on disk, or keep the old one and say why. In words, or as JSON if that is asked for."""
     problems = list(await desk.reload())
+    wants_json = "application/json" in request.headers.get("Accept", "")
     if not problems:
-        return as_json({"text": "the configuration is in force", "problems": []})
-    sentence = "the configuration was refused: the old one stays in force"
-    return as_json({"error": sentence, "hint": "see problems, or run: ingestd check", "problems": problems}, status=422)
+        text = "the configuration is in force"
+        return as_json({"text": text, "problems": []}) if wants_json else as_text(f"{text}\n")
+    sentence = "the configuration on disk was refused: the old one stays in force"
+    if wants_json:
+        return as_json(
+            {"error": sentence, "hint": "mend what problems says, and reload again", "problems": problems}, status=422
+        )
+    return as_text("\n\n".join([sentence, *problems]) + "\n", status=422)
 
 
 async def healthy(_desk: Desk, _request: web.Request) -> web.Response:

@@ -47,6 +47,10 @@ class Access:
     loopback_without_token: bool = False
 
 
+def _nothing_to_say() -> str:
+    return ""
+
+
 def _ring_nobody() -> None:
     """The workers look by themselves after a few seconds."""
 
@@ -73,5 +77,7 @@ class Desk:
     """Version, start, connectors, workers: plain values and instants. Counts from the database are added here."""
     test_page: Callable[[PersonName, Channel | None], Awaitable[Sequence[Mapping[str, Any]]]]
     """Sends a test page by one channel or all; a mapping per channel: channel, connector, address_masked, ok, text."""
+    notice: Callable[[], str] = _nothing_to_say
+    """What whoever looks after the daemon should know before they read on; usually empty."""
     nudge: Callable[[], None] = _ring_nobody
     """Wakes every worker: something was made due by hand."""

@@ -124,11 +124,18 @@ async def show_incident(desk: Desk, _caller: Caller, request: web.Request) -> we
     known = await desk.database.read(case.load, incident_id)
     if known is None:
         raise no_such_incident(incident_id)
-    return _incident_page(desk, known)
+    # Not on the page behind a link: nothing but the incident concerns somebody who was woken.
+    return _incident_page(desk, known, notice=desk.notice())
 
 
 def _incident_page(
-    desk: Desk, known: Case, *, reader: str = "", is_pressed: bool = False, is_first: bool = False
+    desk: Desk,
+    known: Case,
+    *,
+    reader: str = "",
+    is_pressed: bool = False,
+    is_first: bool = False,
+    notice: str = "",
 ) -> web.Response:
     people = desk.policy().people
     now = desk.clock.now()
@@ -140,6 +147,7 @@ def _incident_page(
             reader_name=sheet.name_of(reader, people) if reader else "",
             result=_result(known, reader, is_first=is_first) if is_pressed else "",
             is_first=is_first,
+            notice=notice,
         )
         if len(html.encode()) <= PAGE_BYTES_MAX:
             break

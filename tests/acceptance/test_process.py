@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import requests
@@ -215,9 +216,63 @@ def test_a_reload_over_the_api_shows_all_problems(start, tmp_path):
     config = config_of(tmp_path)
     daemon = start(config)
     daemon.write_config({**config, "teams": {"default": {"policy": "nobody"}}, "polices": {}})
-    answer = daemon.post("/-/reload")
+    answer = daemon.post("/-/reload", headers={"Accept": "application/json"})
     assert answer.status_code == 422
     assert len(answer.json()["problems"]) == 2
+
+
+UNTRUE = """\
+version: 1
+rules:
+  - {rule: shop, match: [alertname = CheckoutDown]}
+tests:
+  - {name: wishful, alert: {alertname: CheckoutDown}, expect: {rule: shop, severity: critical}}
+"""
+
+
+def test_rules_that_fail_their_tests_prevent_no_start_but_a_reload(start, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "10.yaml").write_text(UNTRUE)
+    daemon = start(config_of(tmp_path, rules={"path": str(rules)}))
+    [failed] = until(lambda: daemon.log_events("rule_tests_failed"), 15, "they are tried", last_words=daemon.log)
+    assert (failed["level"], failed["count"]) == ("error", 1)
+    assert 'the test "wishful" fails' in failed["first"]
+    assert (daemon.metric("ingestd_rule_tests_failing"), reload_metric(daemon)) == (1, 1)
+    assert "wishful" in daemon.get("/api/v1/status").json()["rule_tests_failing"][0]
+
+    refused = daemon.post("/-/reload")
+    assert (refused.status_code, refused.headers["Content-Type"]) == (422, "text/plain; charset=utf-8")
+    assert refused.text.splitlines()[-2:] == ["   - severity: critical", "   + severity: medium"]
+    assert [event["reason"] for event in daemon.log_events("config_refused")] == ["tests_failed"]
+    assert daemon.is_ready()
+
+    (rules / "10.yaml").write_text(UNTRUE.replace("severity: critical", "severity: medium"))
+    assert daemon.post("/-/reload").status_code == 200
+    assert (daemon.metric("ingestd_rule_tests_failing"), reload_metric(daemon)) == (0, 1)
+
+
+def test_a_signal_during_a_reload_is_followed_by_another_one(start, tmp_path):
+    config = config_of(tmp_path)
+    daemon = start(config)
+    children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children")
+    until(lambda: not children.read_text(), 15, "the tests after the start are over", last_words=daemon.log)
+    daemon.signal(signal.SIGHUP)
+    until(children.read_text, 10, "the tests of the first one run", last_words=daemon.log)
+    daemon.write_config({**config, "sources": {"another": {"kind": "grafana", "auth": "none"}}})
+    daemon.signal(signal.SIGHUP)
+    until(
+        lambda: daemon.get("/api/v1/status").json()["sources"].get("another"), 15, "it is there", last_words=daemon.log
+    )
+
+
+def test_a_signal_before_it_serves_does_not_end_it(start, tmp_path):
+    daemon = start(config_of(tmp_path), wait=False)
+    daemon.spawn()
+    until(lambda: daemon.log_events("daemon_started"), 20, "it has begun to start", last_words=daemon.log)
+    daemon.signal(signal.SIGHUP)
+    daemon.await_port()
+    until(lambda: daemon.log_events("config_reloaded"), 15, "the signal is not forgotten", last_words=daemon.log)
 
 
 # ---------------------------------------------------------------------------------------------- systemd

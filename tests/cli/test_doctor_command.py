@@ -212,3 +212,15 @@ def test_the_keeper_of_the_clock(tmp_path):
     (tmp_path / "synchronized").touch()
     assert check_clock_keeper(tmp_path).mark == "ok"
     assert check_clock_keeper(tmp_path / "none").mark == "ok"
+
+
+def test_rules_that_are_refused_or_fail_their_tests_are_looked_at(shell, well, config):
+    refused = {"at": "2026-03-02T01:32:00Z", "reason": "invalid", "problem_count": 2, "problems": ["a", "b"]}
+    well.status |= {"refused": refused, "in_force_at": "2026-03-01T09:00:00Z", "rule_tests_failing": []}
+    shown = shell("doctor", f"--config.file={config}")
+    text = " ".join(shown.stdout.split())
+    assert "what is on disk is refused since 02:32:00 CET (42 min ago) (2 x invalid)" in text
+    assert (shown.exit_code, marks(shell("doctor", f"--config.file={config}", "-o", "json"))["reload"]) == (0, "warn")
+    well.status |= {"refused": None, "rule_tests_failing": ['rules/10.yaml:4: the test "x" fails']}
+    text = " ".join(shell("doctor", f"--config.file={config}").stdout.split())
+    assert 'rules are in force that fail 1 of their tests; the first: rules/10.yaml:4: the test "x" fails' in text

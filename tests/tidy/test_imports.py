@@ -26,12 +26,13 @@ LAYERS: dict[str, set[str]] = {
     "workers": _FLOOR | {"store", "telemetry", "config"},
     "web": _FLOOR | {"store", "telemetry", "config"},
     "registry": _FLOOR | {"config", "telemetry"},
+    "reloading": _FLOOR | {"config", "telemetry", "registry", "trial"},
     "wiring": _FLOOR | _MIDDLE | _EDGES,
-    "app": _FLOOR | _MIDDLE | _EDGES | {"registry", "wiring"},
-    "serving": _FLOOR | _MIDDLE | {"app", "wiring"},
+    "app": _FLOOR | _MIDDLE | _EDGES | {"registry", "reloading", "wiring"},
+    "serving": _FLOOR | _MIDDLE | {"app", "reloading", "wiring"},
     "cli": _FLOOR | _MIDDLE | _EDGES | {"trial", "registry", "wiring", "app", "serving"},
     "__main__": {"cli"},
-    "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "app", "wiring"},
+    "testing": _FLOOR | _MIDDLE | _EDGES | {"registry", "reloading", "app", "wiring"},
 }
 WHY_LAYERS = (
     "decisions stay pure, and each layer can be tested, simulated and replaced without those above it. "
@@ -90,7 +91,7 @@ HOMES: dict[str, tuple[set[str], str]] = {
         "outside shapes are checked at the edge; inside are our own frozen values",
     ),
     "structlog": (
-        {"telemetry"} | _EDGES | {"store", "net", "config", "registry", "app", "serving", "cli"},
+        {"telemetry"} | _EDGES | {"store", "net", "config", "registry", "reloading", "app", "serving", "cli"},
         "core and the ports have no log",
     ),
     "prometheus_client": ({"telemetry", "app"}, "all metrics stand in one catalogue, on an injected registry"),

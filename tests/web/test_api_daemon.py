@@ -67,14 +67,18 @@ async def test_metrics_hold_counts_and_no_text_of_alerts(office, client):
 
 
 async def test_a_reload_that_is_refused_says_why(office, client, auth):
-    taken = await client.post("/-/reload", headers=auth("root"))
+    wants_json = {**auth("root"), "Accept": "application/json"}
+    taken = await client.post("/-/reload", headers=wants_json)
     assert (taken.status, (await taken.json())["problems"]) == (200, [])
     office.problems = ["config.yaml:3:5: error[unknown-key]: there is no key sorces"]
-    refused = await client.post("/-/reload", headers=auth("root"))
+    refused = await client.post("/-/reload", headers=wants_json)
     assert refused.status == 422
     body = await refused.json()
     assert body["problems"] == office.problems
     assert "old one stays" in body["error"]
+    in_words = await client.post("/-/reload", headers=auth("root"))
+    assert (in_words.status, in_words.content_type) == (422, "text/plain")
+    assert office.problems[0] in await in_words.text()
     assert (await client.get("/-/reload", headers=auth("root"))).status == 405
 
 

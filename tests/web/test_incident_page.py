@@ -237,3 +237,14 @@ def test_all_text_has_the_contrast_that_wcag_asks_for(theme):
     for front, back in pairs:
         light, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{front} on {back} in the {theme} theme"
+
+
+async def test_what_an_admin_should_know_stands_above_and_not_before_somebody_who_was_woken(
+    office, open_door, auth, parse_page
+):
+    notice = "The configuration on disk is refused since <today>: 2 problems."
+    client = await open_door(office.desk(notice=lambda: notice))
+    office.fires()
+    page = parse_page(await (await client.get("/incidents/INC-1001", headers=auth("eyes"))).text())
+    assert page.text.index(notice) < page.text.index("Since 02:00:00")
+    assert notice not in parse_page(await (await client.get(office.link())).text()).text
