@@ -17,7 +17,7 @@ from ingestd.core.effects import Verdict
 from ingestd.core.safe_text import plain_block
 from ingestd.trial.expectations import Difference, since
 from ingestd.trial.rehearsal import Performed, Rehearsal
-from ingestd.trial.route import Route, Routes, why_not
+from ingestd.trial.route import Route, Routes, in_words
 from ingestd.trial.telling import words_of
 
 _WORDS_CHARS_MAX = 10_000
@@ -49,7 +49,7 @@ def _labels(route: Route) -> str:
 def _trace(route: Route) -> Iterator[Sequence[Text]]:
     for step in route.trace:
         if not step.has_matched:
-            yield safe(step.rule), safe("no"), safe(why_not(step.failed_on), "dim")
+            yield safe(step.rule), safe("no"), safe(in_words(step.failed_on), "dim")
         else:
             yield safe(step.rule, "bold"), safe("MATCH", "bold green"), safe(_place(step.file, step.line))
 

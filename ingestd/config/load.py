@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +19,8 @@ from ingestd.config.secrets import SecretPlaces, fill_in
 from ingestd.config.validation import locate, validate
 from ingestd.config.yaml_tree import Document, Scalar, read_document
 from ingestd.config.yaml_tree import Mapping as YamlMapping
-from ingestd.core.rule_compiler import Known, TeamRoute
-from ingestd.core.ruleset import DEFAULT_TEAM, Ruleset, TicketPlan
+from ingestd.core.rule_draft import Known
+from ingestd.core.ruleset import DEFAULT_TEAM, Ruleset, TeamRoute, TicketPlan
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Place = tuple[int | str, ...]
@@ -82,7 +83,9 @@ def load(
     if connectors is not None:
         _check_connectors(document, connectors)
     place = _rules_path(document, path, folder)
-    ruleset, problems = load_rules(place[0], _known(document, config), shown_as=place[1]) if place else (None, ())
+    zone = config.timezone if config is not None else UTC
+    known = _known(document, config)
+    ruleset, problems = load_rules(place[0], known, shown_as=place[1], zone=zone) if place else (None, ())
     found = in_order((*document.problems, *problems))
     document.problems.clear()
     stopping = found if needs_secrets else [p for p in found if p.code not in _UNREAD or p.file != document.file]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -21,6 +22,7 @@ from ingestd.config.quantities import (
     OptionalUrl,
     Phone,
     Text,
+    Zone,
     as_written,
     duration_range,
     fault,
@@ -211,6 +213,8 @@ class Config(Section):
     incidents: IncidentsSection = IncidentsSection()
     api: ApiSection = ApiSection()
     log: LogSection = LogSection()
+    timezone: Zone = ZoneInfo("UTC")
+    """Of times for which nothing else says where: windows, office hours, tests of rules."""
 
     def limits_of(self, source: str) -> LimitsSection:
         """The server's limits with those that the source sets for itself."""

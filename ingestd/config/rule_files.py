@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import Any
 
-from ingestd.config.problems import Problem, did_you_mean
-from ingestd.config.rule_model import DefaultsModel, RuleFileModel, RuleModel
+from ingestd.config.problems import Problem
+from ingestd.config.rule_model import RuleFileModel, RuleModel
+from ingestd.config.rule_places import lint_comments, place_of
+from ingestd.config.rule_stages import StageReading
 from ingestd.config.templates import TemplateProblemError, compile_template
 from ingestd.config.validation import locate, validate
 from ingestd.config.yaml_tree import Document, Node, Scalar, Sequence, Span, read_document
 from ingestd.config.yaml_tree import Mapping as YamlMapping
-from ingestd.core.names import Level, Severity
-from ingestd.core.rule_compiler import Fault, Known, RuleDraft, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, Renderer, Ruleset, TicketPlan
+from ingestd.core.conduct import Flap, ResolveOn, Threshold
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import COLLECTS_SECONDS_DEFAULT, ExtractDraft, Known, PairDraft, RuleDraft
+from ingestd.core.ruleset import Renderer, Ruleset, TicketPlan
 from ingestd.core.shadowing import shadowed
+from ingestd.core.windows import instant_of
 
 FILES_COUNT_MAX = 1000
 TEST_SUFFIX = "_test.yaml"
@@ -25,25 +30,27 @@ TEST_SUFFIX = "_test.yaml"
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far."""
+    """What has been read so far. ``zone`` is that of what names none."""
 
+    zone: tzinfo
     drafts: list[RuleDraft] = field(default_factory=list)
     homes: list[tuple[Document, int]] = field(default_factory=list)
     """For each draft: its file, and its number there."""
-    matrix: Mapping[tuple[Level, Level], Severity] | None = None
-    matrix_home: str = ""
+    stages: StageReading = field(default_factory=StageReading)
     problems: list[Problem] = field(default_factory=list)
     renderers: dict[str, Renderer] = field(default_factory=dict)
 
 
-def load_rules(path: Path, known: Known, *, shown_as: str = "") -> tuple[Ruleset, tuple[Problem, ...]]:
+def load_rules(
+    path: Path, known: Known, *, shown_as: str = "", zone: tzinfo = UTC
+) -> tuple[Ruleset, tuple[Problem, ...]]:
     """The rules of a folder's ``*.yaml`` in the order of their names, or of one file, and everything that is wrong.
 
-    The ruleset holds only the rules without errors: use it only if ``has_errors`` of the problems is false. ``shown_as`` is
-    how the path is written in problems. Never raises.
+    The ruleset holds only what is without errors: use it only if ``has_errors`` of the problems is false. ``shown_as`` is
+    how the path is written in problems, ``zone`` that of times for which no zone is written. Never raises.
     """
     shown = shown_as or str(path)
-    reading = _Reading()
+    reading = _Reading(zone)
     digest = hashlib.sha256()
     for file in _rule_files(path, shown, reading):
         name = shown_path(file, path, shown)
@@ -52,9 +59,11 @@ def load_rules(path: Path, known: Known, *, shown_as: str = "") -> tuple[Ruleset
         _read_file(document, reading)
         reading.problems += document.problems
         document.problems.clear()
-    ruleset, faults = compile_rules(reading.drafts, reading.matrix or DEFAULT_MATRIX, known, digest.hexdigest())
+    reading.stages.check_teams(known, reading.problems)
+    ruleset, faults = compile_rules(reading.drafts, reading.stages.finish(digest.hexdigest()), known)
+    homes = {"rules": reading.homes, **reading.stages.homes}
     for fault in faults:
-        reading.problems.append(_place(fault, *reading.homes[fault.index]))
+        reading.problems.append(place_of(fault, *homes[fault.section][fault.index]))
     _lint_shadows(ruleset, reading)
     return ruleset, tuple(reading.problems)
 
@@ -131,41 +140,24 @@ def _read_file(document: Document, reading: _Reading) -> None:
     if isinstance(root, Scalar) and root.value is None:
         document.lint(None, "no-rules", "this file is empty")
         return
-    _lint_comments(document, root)
+    lint_comments(document, root)
     head = validate(document, root, RuleFileModel) or RuleFileModel()
-    if head.severity is not None:
-        _read_matrix(document, root, head.severity, reading)
+    reading.stages.read(document, root, head, reading.zone)
     rules = root.get("rules") if isinstance(root, YamlMapping) else None
     # Each rule by itself: one that is wrong must not hide what is wrong with the others.
     for number, node in enumerate(rules.items if isinstance(rules, Sequence) else ()):
         rule = validate(document, node, RuleModel)
         if rule is not None:
-            reading.drafts.append(_draft(document, root, number, rule, head.defaults, reading))
+            reading.drafts.append(_draft(document, root, number, rule, head, reading))
             reading.homes.append((document, number))
 
 
-def _read_matrix(document: Document, root: Node, rows: dict[Level, dict[Level, Severity]], reading: _Reading) -> None:
-    span = locate(root, ("severity",), at_key=True)
-    if reading.matrix is not None:
-        text = "there is another severity matrix"
-        document.report(span, "duplicate-key", text, hint=f"in {reading.matrix_home}; keep one")
-        return
-    reading.matrix_home = f"{document.file}:{span.line if span else 0}"
-    cells = {(impact, urgency): severity for impact, row in rows.items() for urgency, severity in row.items()}
-    for impact in Level:
-        for urgency in Level:
-            if (impact, urgency) not in cells:
-                at = locate(root, ("severity", impact.value), at_key=True)
-                text = f"the severity for impact {impact} and urgency {urgency} is missing"
-                document.report(at, "missing-key", text)
-    reading.matrix = {**DEFAULT_MATRIX, **cells}
-
-
 def _draft(
-    document: Document, root: Node, number: int, rule: RuleModel, defaults: DefaultsModel, reading: _Reading
+    document: Document, root: Node, number: int, rule: RuleModel, head: RuleFileModel, reading: _Reading
 ) -> RuleDraft:
     """The rule with the file's defaults: key by key; ``dedup`` and ``correlate`` also key by key, ``ticket`` as a whole."""
     span = locate(root, ("rules", number, "rule"))
+    defaults = head.defaults
     has_ticket = "ticket" in rule.model_fields_set or "ticket" in defaults.model_fields_set
     has_page = "page" in rule.model_fields_set or "page" in defaults.model_fields_set
     ticket = rule.ticket if "ticket" in rule.model_fields_set else defaults.ticket
@@ -198,7 +190,34 @@ def _draft(
         about=rule.about,
         file=document.file,
         line=span.line if span else 0,
+        **_handling(rule, head, reading.zone),
     )
+
+
+def _handling(rule: RuleModel, head: RuleFileModel, zone: tzinfo) -> dict[str, Any]:
+    """The keys that say when something comes of an alert, and when it is over."""
+    defaults = head.defaults
+    flap = rule.flap or defaults.flap
+    threshold = rule.threshold or defaults.threshold
+    inhibit_by = rule.inhibit_by if rule.inhibit_by is not None else defaults.inhibit_by or ()
+    collects = rule.correlate.collects
+    expires_at = rule.expires
+    if expires_at is not None and expires_at.tzinfo is None:
+        expires_at = instant_of(expires_at, zone)
+    return {
+        "owner": rule.owner or head.owner,
+        "mode": rule.mode,
+        "extract": tuple(ExtractDraft(one.source, one.regex) for one in rule.extract),
+        "hold_seconds": _first(rule.hold_seconds, defaults.hold_seconds) or 0,
+        "flap": Flap(flap.count, flap.within_seconds) if flap else None,
+        "threshold": Threshold(threshold.count, threshold.within_seconds) if threshold else None,
+        "inhibit_by": tuple(PairDraft(one.match, one.equal) for one in inhibit_by),
+        "collects": PairDraft(collects.match, collects.equal) if collects else None,
+        "collects_within_seconds": collects.within_seconds if collects else COLLECTS_SECONDS_DEFAULT,
+        "resolve_on": rule.resolve_on or defaults.resolve_on or ResolveOn.ALL,
+        "auto_resolve_seconds": _first(rule.auto_resolve_seconds, defaults.auto_resolve_seconds),
+        "expires_at": expires_at,
+    }
 
 
 def _first(own: int | None, default: int | None) -> int | None:
@@ -229,58 +248,3 @@ def _narrow(document: Document, span: Span | None, word: str) -> Span | None:
     line = document.lines[span.line - 1]
     found = line.find(word, span.column - 1, span.column - 1 + span.length)
     return span if found < 0 else Span(span.line, found + 1, len(word))
-
-
-def _place(fault: Fault, document: Document, number: int) -> Problem:
-    """The problem of a fault: in the rule, or in the file's defaults where the rule got it from."""
-    node: Node | None = None
-    for start in (("rules", number), ("defaults",)):
-        found = _node_at(document.root, (*start, *fault.place))
-        if found is not None:
-            node = found
-            break
-    span = node.span if node is not None else locate(document.root, ("rules", number, "rule"))
-    if span is not None and isinstance(node, Scalar) and fault.offset is not None:
-        span = _inside(document, node, fault.offset, fault.length)
-    hint = fault.hint or (did_you_mean(fault.word, fault.known) if fault.word else "")
-    return document.problem(span, fault.code, fault.text, hint=hint)
-
-
-def _node_at(node: Node | None, place: tuple[str | int, ...]) -> Node | None:
-    for part in place:
-        match node:
-            case YamlMapping():
-                node = node.get(str(part))
-            case Sequence() if isinstance(part, int) and part < len(node.items):
-                node = node.items[part]
-            case _:
-                return None
-    return node
-
-
-def _inside(document: Document, node: Scalar, offset: int, length: int) -> Span:
-    """The place of a part of a text, if the file holds the text as it is; else of the whole text."""
-    text = str(node.value)
-    begin = node.span.column - 1 + (0 if node.is_plain else 1)
-    line = document.lines[node.span.line - 1]
-    if line[begin : begin + len(text)] != text:
-        return node.span
-    return Span(node.span.line, begin + offset + 1, max(1, min(length, len(text) - offset)))
-
-
-def _lint_comments(document: Document, root: Node) -> None:
-    """A plain matcher before a ``#``: what follows is a comment, which is not always what the author meant."""
-    rules = root.get("rules") if isinstance(root, YamlMapping) else None
-    for rule in rules.items if isinstance(rules, Sequence) else ():
-        for key in ("match", "match_any", "unless"):
-            matchers = rule.get(key) if isinstance(rule, YamlMapping) else None
-            for matcher in matchers.items if isinstance(matchers, Sequence) else ():
-                if not isinstance(matcher, Scalar) or not matcher.is_plain:
-                    continue
-                line = document.lines[matcher.span.line - 1]
-                end = matcher.span.column - 1 + matcher.span.length
-                rest = line[end:]
-                if rest.lstrip().startswith("#") and rest[:1] in {" ", "\t"}:
-                    span = Span(matcher.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
-                    hint = "put the matcher in single quotes if this belongs to it; else move it to a line of its own"
-                    document.lint(span, "comment", "text after # is ignored", hint=hint)

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from ingestd.config.model import PolicyChoice, TicketChoice
-from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault
+from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, parse_at
 from ingestd.config.section import Explained
+from ingestd.config.stage_model import (
+    ExtractList,
+    FieldList,
+    FieldName,
+    MatcherList,
+    OfficeHoursModel,
+    ResponseModel,
+    ServiceModel,
+    as_list,
+)
+from ingestd.core.conduct import Mode, ResolveOn
 from ingestd.core.names import Level, Severity
 
-_OPERATORS = ("=~", "!~", "!=", "=")
-
-
-def _matcher_text(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict) and len(value) >= 1:
-        key, inner = next(iter(value.items()))
-        whole = f"{key}: {inner}" if isinstance(inner, str | int | float | bool) else str(key)
-        if '"' in whole or any(sign in key for sign in _OPERATORS):
-            hint = f"put the whole matcher in single quotes:  '{whole}'"
-        else:
-            hint = f"write  '{key} = {inner}'"
-        raise fault("matcher", "a matcher is one string, not a mapping", hint[:200])
-    raise fault("matcher", "a matcher is one string", "write  'name = value'")
-
-
-def _matcher_list(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str):
-        raise fault("matcher", "matchers stand in a list", f"write  ['{value}']"[:200])
-    if isinstance(value, dict):
-        first = next(iter(value.items()), ("name", "value"))
-        raise fault(
-            "matcher", "matchers are strings in a list, not a mapping", f"write  ['{first[0]} = {first[1]}']"[:200]
-        )
-    raise fault("matcher", "matchers stand in a list", "write  ['name = value']")
-
-
-MatcherText = Annotated[str, BeforeValidator(_matcher_text)]
-MatcherList = Annotated[tuple[MatcherText, ...], BeforeValidator(_matcher_list), Field(max_length=200)]
-FieldName = Annotated[Text, Field(min_length=1, max_length=256)]
 Window = Annotated[DurationSeconds, duration_range("0s", "30d")]
+Waiting = Annotated[DurationSeconds, duration_range("0s", "7d")]
+
+
+def _parse_expiry(value: Any) -> datetime:  # noqa: ANN401 (a value from YAML)
+    """``2026-12-31``, its beginning, or an instant."""
+    try:
+        return parse_at(f"{value} 00:00" if isinstance(value, str) and ":" not in value else value)
+    except ValueError:
+        raise fault("instant", "this is not a date", "write  2026-12-31  or  2026-12-31 18:00") from None
+
+
+Expiry = Annotated[datetime, PlainValidator(_parse_expiry, json_schema_input_type=str)]
+
+
+class CountModel(Explained):
+    """So many within a time."""
+
+    count: Annotated[int, Field(ge=2, le=100)]
+    """How many: from 2 to 100."""
+    within_seconds: Annotated[DurationSeconds, duration_range("1s", "7d")] = Field(alias="within")
+    """Within which time: 10m, at most 7d."""
+
+
+class PairModel(Explained):
+    """Other alerts: which ones, and what they must have in common with this one."""
+
+    match: Annotated[MatcherList, Field(min_length=1)]
+    """Matchers that must all hold for the other alert."""
+    equal: FieldList = ()
+    """Labels or fields in which the two must agree."""
+
+
+class CollectsModel(PairModel):
+    """What an incident of this rule explains: such incidents open below it, and page nobody while it is open."""
+
+    within_seconds: Annotated[Window, Field(alias="within")] = 1800
+    """Incidents that opened so long before it, and that nobody has acknowledged, are taken in too. Without it: 30m."""
 
 
 class DedupModel(Explained):
@@ -63,6 +79,8 @@ class CorrelateModel(Explained):
     """Alerts of one team that agree in these labels or fields are one incident; [] correlates with nothing."""
     within_seconds: Window | None = Field(default=None, alias="within")
     """How long after its last alert an incident still takes in more: 1h, at most 30d. Without it: 30m."""
+    collects: CollectsModel | None = None
+    """A major incident: what it explains."""
 
 
 class DefaultsModel(Explained):
@@ -90,6 +108,20 @@ class DefaultsModel(Explained):
     """The policy that pages people, or none. Without it: as the team says."""
     runbook: Text | None = Field(default=None, max_length=2000)
     """A link for whoever is paged. Without it: the alert's own runbook_url."""
+    hold_seconds: Waiting | None = Field(default=None, alias="hold")
+    """No ticket and no page if it clears within this time: 5m, at most 7d."""
+    flap: CountModel | None = None
+    """What fires so often is flapping: it counts as over only when it has been quiet for that time."""
+    threshold: CountModel | None = None
+    """Nothing happens before the same thing has fired so often within that time."""
+    inhibit_by: Annotated[tuple[PairModel, ...], BeforeValidator(as_list), Field(max_length=20)] | None = None
+    """Nothing happens while such another alert fires."""
+    resolve_on: ResolveOn | None = None
+    """When an incident is over: all of its alerts have cleared, any one has, or never by itself. Without it: all."""
+    auto_resolve_seconds: Annotated[DurationSeconds, duration_range("1m", "30d")] | None = Field(
+        default=None, alias="auto_resolve_after"
+    )
+    """For senders that never say that it is over: an alert that was not seen for this time counts as cleared."""
 
 
 class RuleModel(DefaultsModel):
@@ -99,6 +131,14 @@ class RuleModel(DefaultsModel):
     """Its name, unique over all files: it stands in logs, metrics, tickets and pages."""
     about: Text = ""
     """One sentence for people."""
+    owner: Text = ""
+    """Who looks after this rule; without it: whoever looks after the file."""
+    mode: Mode = Mode.ACTIVE
+    """monitor: it decides and is recorded, and nothing comes of it. Without it: active."""
+    expires: Expiry | None = None
+    """From this day on the rule matches nothing: 2026-12-31."""
+    extract: ExtractList = ()
+    """Labels out of a text, for this rule's dedup, correlate, title and summary."""
     match: MatcherList | None = None
     """Matchers that must all hold: alertname = DiskFull, env =~ "prod|live". [] matches every alert."""
     match_any: MatcherList | None = None
@@ -116,6 +156,16 @@ class RuleFileModel(Explained):
     """Who looks after this file; for people."""
     severity: dict[Level, dict[Level, Severity]] | None = None
     """The severity by impact (rows) and urgency (columns). In one file only, with all nine cells."""
+    response: dict[Severity, ResponseModel] | None = None
+    """What each severity sets in motion. In one file only; a severity that is left out pages now."""
+    office_hours: OfficeHoursModel | None = None
+    """When people are at work, for severities that page in office-hours. In one file only."""
+    services: Annotated[dict[Text, ServiceModel], Field(max_length=10_000)] = Field(default_factory=dict)
+    """The service catalogue: what is known of a service, by the value of the label service."""
+    enrich: list[Any] = Field(default_factory=list)
+    """Steps before the rules: labels renamed, extracted, added. Each is an ``EnrichModel``."""
+    maintenance: list[Any] = Field(default_factory=list)
+    """Times at which some alerts bring about less. Each is a ``MaintenanceModel``."""
     defaults: DefaultsModel = DefaultsModel()
     """What rules of this file have where they say nothing themselves."""
     rules: list[Any] = Field(default_factory=list)

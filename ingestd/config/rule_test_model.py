@@ -9,8 +9,10 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, mod
 from ingestd.config.model import PolicyChoice
 from ingestd.config.quantities import DurationSeconds, Instant, Name, Text, Zone, duration_range, fault, none_word
 from ingestd.config.section import Explained
+from ingestd.config.stage_model import MatcherList
 from ingestd.config.yaml_tree import WrittenInt
 from ingestd.core.names import IncidentState, Level, Severity
+from ingestd.core.watch import HoldReason
 
 STEPS_COUNT_MAX = 1000
 
@@ -41,6 +43,7 @@ AlertFields = Annotated[
     Field(min_length=1, max_length=200),
 ]
 Pages = Annotated[int | tuple[str, ...], PlainValidator(parse_pages, json_schema_input_type=int | str | list[str])]
+HoldChoice = Annotated[HoldReason | None, BeforeValidator(none_word)]
 ConnectorChoice = Annotated[Name | None, BeforeValidator(none_word)]
 Offset = Annotated[DurationSeconds, duration_range("0s", "365d")]
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -77,6 +80,15 @@ class ExpectModel(Explained):
     """Its urgency."""
     state: IncidentState | None = None
     """Its state."""
+    held: HoldChoice = None
+    """What kept the last alert that was news back, or took its page away: maintenance, silenced, inhibited, hold, threshold, monitor,
+    parent; or none."""
+    held_by: Text | None = None
+    """Which one: the window, the alert that inhibits, the incident, the rule."""
+    maintenance: Annotated[Name | None, BeforeValidator(none_word)] = None
+    """The maintenance window that the last alert that was news fell into, or none."""
+    parent: Annotated[Text | None, BeforeValidator(none_word)] = None
+    """The rule of the incident that explains the incident that was touched last, or none."""
     incidents: Count | None = None
     """How many incidents were opened, from the beginning of the test."""
     tickets: Count | None = None
@@ -91,6 +103,15 @@ class ExpectModel(Explained):
         return self
 
 
+class SilenceModel(Explained):
+    """A silence as a person makes it at run time."""
+
+    match: Annotated[MatcherList, Field(min_length=1)]
+    """Matchers that must all hold."""
+    for_seconds: Annotated[DurationSeconds, duration_range("1s", "365d")] = Field(alias="for")
+    """How long it lasts, from now."""
+
+
 class StepModel(Explained):
     """One thing that happens, and what must hold right after it. A step without either lets time pass."""
 
@@ -102,6 +123,10 @@ class StepModel(Explained):
     """An alert resolves: the labels with which it fired."""
     ack: Name | None = None
     """This person acknowledges the incident that was touched last."""
+    resolved_by: Name | None = None
+    """This person resolves the incident that was touched last, by hand."""
+    silence: SilenceModel | None = None
+    """Somebody makes a silence."""
     payload: Text | None = None
     """A file with the body of a webhook, beside this file."""
     source: Name | None = None
@@ -111,7 +136,8 @@ class StepModel(Explained):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
-        given = [key for key in ("alert", "resolve", "ack", "payload") if getattr(self, key) is not None]
+        actions = ("alert", "resolve", "ack", "resolved_by", "silence", "payload")
+        given = [key for key in actions if getattr(self, key) is not None]
         if len(given) > 1:
             raise fault("test", f"one step does one thing, not {' and '.join(given)}", "write two steps")
         _require_source(self.payload, self.source)
@@ -126,7 +152,7 @@ class RuleTestModel(Explained):
     at: Instant | None = None
     """When it happens: 2026-03-29 03:30. Without it: Monday, 5 January 2026, 09:00 UTC."""
     tz: Zone | None = None
-    """The zone of `at`. Without it: UTC."""
+    """The zone of `at`. Without it: the timezone of the configuration."""
     alert: AlertFields | None = None
     """The one alert that fires: its labels, and alert.source, alert.summary, annotations.NAME."""
     payload: Text | None = None

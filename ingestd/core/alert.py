@@ -33,6 +33,12 @@ class Alert:
     rule_name: str = ""
     value: str = ""
     """What was measured, as the sender words it; may be empty."""
+    sender: str = ""
+    """Of mail: the address that sent it."""
+    subject: str = ""
+    """Of mail: its subject, on one line."""
+    body: str = ""
+    """Of mail: its text."""
 
     @property
     def summary(self) -> str:
@@ -41,7 +47,7 @@ class Alert:
             text = self.annotations.get(name, "").strip()
             if text:
                 return text.splitlines()[0]
-        return self.rule_name or self.labels.get("alertname", "") or "an alert without a name"
+        return self.subject or self.rule_name or self.labels.get("alertname", "") or "an alert without a name"
 
 
 @dataclass(frozen=True, slots=True)

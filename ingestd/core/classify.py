@@ -7,13 +7,18 @@ A template that fails costs the author their wording and nothing else: the plain
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ingestd.core.alert import Alert
 from ingestd.core.condition import Condition
+from ingestd.core.enrich import SERVICE_LABEL, with_labels
 from ingestd.core.matchers import Field
-from ingestd.core.ruleset import Classification, Renderer, Rule, Ruleset, TraceStep
+from ingestd.core.names import Level, Severity
+from ingestd.core.response import PageWhen, Response
+from ingestd.core.ruleset import Classification, Renderer, Rule, Ruleset, TeamRoute, TicketPlan, TraceStep
 
 TITLE_LENGTH_MAX = 255
 SUMMARY_LENGTH_MAX = 16_384
@@ -24,7 +29,7 @@ TEMPLATE_FIELDS: dict[str, tuple[str, ...]] = {
     "labels": (),
     "annotations": (),
     "summary": (),
-    "alert": ("source", "status", "rule", "summary", "value"),
+    "alert": ("source", "status", "rule", "summary", "value", "sender", "subject"),
     "rule": (),
     "severity": (),
     "impact": (),
@@ -42,29 +47,36 @@ _CORRELATE_LABELS = tuple(Field(name) for name in ("cluster", "env", "environmen
 _NEEDS_QUOTES = frozenset(',="\\|\r\n')
 
 
-def classify(alert: Alert, ruleset: Ruleset) -> Classification:
-    """The classification of an alert by the first rule that matches it; by ``unmatched`` if no other does.
+def classify(alert: Alert, ruleset: Ruleset, now: datetime) -> Classification:
+    """The classification of an enriched alert by the first rule that matches it; by ``unmatched`` if no other does.
 
     Rules that cannot match are not tried, so this does not say why they did not: ``trace`` does.
     """
     for position in ruleset.index.candidates(alert):
         rule = ruleset.rules[position]
-        if not first_failure(rule.condition, alert):
-            return _apply(rule, alert)
+        if not why_not(rule, alert, now):
+            return _apply(rule, alert, ruleset)
     raise AssertionError("the last rule of a ruleset matches every alert")
 
 
-def trace(alert: Alert, ruleset: Ruleset) -> tuple[TraceStep, ...]:
+def trace(alert: Alert, ruleset: Ruleset, now: datetime) -> tuple[TraceStep, ...]:
     """Every rule up to the one that decides, which is the last, each with the first of its conditions that did not hold.
 
     For people who ask why: it tries one rule after the other, without the index.
     """
     steps: list[TraceStep] = []
     for rule in ruleset.rules:
-        steps.append(TraceStep(rule.name, rule.file, rule.line, first_failure(rule.condition, alert)))
+        steps.append(TraceStep(rule.name, rule.file, rule.line, why_not(rule, alert, now)))
         if steps[-1].has_matched:
             break
     return tuple(steps)
+
+
+def why_not(rule: Rule, alert: Alert, now: datetime) -> str:
+    """What stands against the rule deciding about the alert, in words; empty if nothing does."""
+    if rule.expires_at is not None and now >= rule.expires_at:
+        return f"expires: {rule.expires_at:%Y-%m-%d %H:%M} UTC is over"
+    return first_failure(rule.condition, alert)
 
 
 def first_failure(condition: Condition, alert: Alert) -> str:
@@ -82,8 +94,22 @@ def first_failure(condition: Condition, alert: Alert) -> str:
     return ""
 
 
-def template_fields(alert: Alert, rule: Rule) -> dict[str, Any]:
-    """What a title or summary template can use (the names in ``TEMPLATE_FIELDS``)."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the rule says of this alert, with what the service catalogue fills in."""
+
+    impact: Level
+    severity: Severity
+    team: str
+    ticket: TicketPlan | None
+    policy: str | None
+    runbook: str
+
+
+def template_fields(alert: Alert, rule: Rule, outcome: _Outcome | None = None) -> dict[str, Any]:
+    """What a title or summary template can use (the names in ``TEMPLATE_FIELDS``); without an outcome as the rule alone says."""
+    if outcome is None:
+        outcome = _Outcome(rule.impact, rule.severity, rule.team, rule.ticket, rule.policy, rule.runbook)
     return {
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
@@ -94,47 +120,98 @@ def template_fields(alert: Alert, rule: Rule) -> dict[str, Any]:
             "rule": alert.rule_name,
             "summary": alert.summary,
             "value": alert.value,
+            "sender": alert.sender,
+            "subject": alert.subject,
         },
         "rule": rule.name,
-        "severity": rule.severity.value,
-        "impact": rule.impact.value,
+        "severity": outcome.severity.value,
+        "impact": outcome.impact.value,
         "urgency": rule.urgency.value,
         "category": rule.category,
-        "team": rule.team,
-        "runbook": rule.runbook,
+        "team": outcome.team,
+        "runbook": outcome.runbook,
     }
 
 
-def _apply(rule: Rule, alert: Alert) -> Classification:
-    title, title_problem = _render("title", rule.render_title, alert, rule, _default_title(alert))
-    summary, summary_problem = _render("summary", rule.render_summary, alert, rule, _default_summary(alert))
+def _apply(rule: Rule, alert: Alert, ruleset: Ruleset) -> Classification:
+    for extraction in rule.extract:
+        alert = with_labels(alert, extraction.read(alert))
+    outcome = _outcome(rule, alert, ruleset)
+    fields = template_fields(alert, rule, outcome) if rule.render_title or rule.render_summary else {}
+    title, title_problem = _render("title", rule.render_title, fields, rule, _default_title(alert))
+    summary, summary_problem = _render("summary", rule.render_summary, fields, rule, _default_summary(alert))
+    response = ruleset.responses.get(outcome.severity, Response()) if rule.is_bound_by_response else Response()
     return Classification(
         rule=rule.name,
-        impact=rule.impact,
+        impact=outcome.impact,
         urgency=rule.urgency,
-        severity=rule.severity,
+        severity=outcome.severity,
         category=rule.category,
-        team=rule.team,
+        team=outcome.team,
         dedup_by=tuple(field.name for field in rule.dedup_by),
         dedup_key=_dedup_key(rule, alert),
         reopen_within_seconds=rule.reopen_within_seconds,
-        correlate_key=_correlate_key(rule, alert),
+        correlate_key=_correlate_key(rule, alert, outcome.team),
         correlate_within_seconds=rule.correlate_within_seconds,
         title=_one_line(title)[:TITLE_LENGTH_MAX],
         summary=summary.strip()[:SUMMARY_LENGTH_MAX],
-        ticket=rule.ticket,
-        policy=rule.policy,
-        runbook=rule.runbook or _own_runbook(alert),
+        ticket=outcome.ticket,
+        policy=None if response.page is PageWhen.NEVER else outcome.policy,
+        runbook=outcome.runbook,
         template_problem="; ".join(problem for problem in (title_problem, summary_problem) if problem),
+        mode=rule.mode,
+        hold_seconds=rule.hold_seconds,
+        flap=rule.flap,
+        threshold=rule.threshold,
+        inhibit_by=rule.inhibit_by,
+        resolve_on=rule.resolve_on,
+        auto_resolve_seconds=rule.auto_resolve_seconds,
+        page_when=response.page,
+        ack_within_seconds=response.ack_within_seconds,
+        collects=rule.collects,
+        collects_key=_collects_key(rule, alert),
+        collected_by=tuple(_collected_by(rule, alert, ruleset)),
+        rules_version=ruleset.version,
     )
 
 
-def _render(what: str, renderer: Renderer | None, alert: Alert, rule: Rule, default: str) -> tuple[str, str]:
+def _outcome(rule: Rule, alert: Alert, ruleset: Ruleset) -> _Outcome:
+    service = ruleset.services.get(alert.labels.get(SERVICE_LABEL, ""))
+    runbook = rule.runbook or _own_runbook(alert)
+    if service is None or not rule.left_to_service:
+        return _Outcome(rule.impact, rule.severity, rule.team, rule.ticket, rule.policy, runbook)
+    left = rule.left_to_service
+    impact = service.impact if service.impact is not None and "impact" in left else rule.impact
+    team, ticket, policy = rule.team, rule.ticket, rule.policy
+    if service.team is not None and "team" in left:
+        team = service.team
+        route = ruleset.routes.get(team, TeamRoute())
+        ticket = route.ticket if "ticket" in left else ticket
+        policy = route.policy if "policy" in left else policy
+    return _Outcome(impact, ruleset.matrix[impact, rule.urgency], team, ticket, policy, runbook or service.runbook)
+
+
+def _collects_key(rule: Rule, alert: Alert) -> str:
+    """The name under which others find an incident of this rule: the rule, and what they must have in common with it."""
+    return _bounded(f"{rule.name}|{_pairs(rule.collects.equal, alert)}") if rule.collects else ""
+
+
+def _collected_by(rule: Rule, alert: Alert, ruleset: Ruleset) -> Iterable[str]:
+    for other in ruleset.collectors:
+        if other is rule or other.collects is None:
+            continue
+        if all(matcher.matches(alert) for matcher in other.collects.match):
+            yield _collects_key(other, alert)
+
+
+def _render(
+    what: str, renderer: Renderer | None, fields: Mapping[str, Any], rule: Rule, default: str
+) -> tuple[str, str]:
     """The rendered text and an empty problem, or the default text and what went wrong."""
     if renderer is None:
         return default, ""
     try:
-        text = renderer(template_fields(alert, rule))
+        text = renderer(fields)
     except Exception as exc:  # noqa: BLE001 (whatever a template does, the page must go out)
         return default, f"{what} template of rule {rule.name}: {_one_line(str(exc))[:300] or type(exc).__name__}"
     if not text.strip():
@@ -148,7 +225,7 @@ def _default_title(alert: Alert) -> str:
 
 
 def _default_summary(alert: Alert) -> str:
-    return alert.annotations.get("description") or alert.annotations.get("message") or alert.summary
+    return alert.annotations.get("description") or alert.annotations.get("message") or alert.body or alert.summary
 
 
 def _own_runbook(alert: Alert) -> str:
@@ -163,13 +240,13 @@ def _dedup_key(rule: Rule, alert: Alert) -> str:
     return _bounded(_pairs(rule.dedup_by, alert))
 
 
-def _correlate_key(rule: Rule, alert: Alert) -> str:
+def _correlate_key(rule: Rule, alert: Alert, team: str) -> str:
     by: Sequence[Field] | None = rule.correlate_by
     if by is not None and not by:
         return ""
     if by is None or not any(field.read(alert) for field in by):
         by = [field for field in (_CORRELATE_RULE, *_CORRELATE_LABELS) if field.read(alert)]
-    return _bounded(f"{rule.team}|{_pairs(by, alert)}") if by else ""
+    return _bounded(f"{team}|{_pairs(by, alert)}") if by else ""
 
 
 def _pairs(fields: Iterable[Field], alert: Alert) -> str:

@@ -52,6 +52,8 @@ def _judge_firing(
         if _fired_before_the_resolve(alert, known, now, late_fire_seconds):
             return Judgement(Verdict.STALE, VerdictReason.FIRE_OLDER_THAN_RESOLVE)
         return Judgement(Verdict.NEW, VerdictReason.FIRED_AGAIN)
+    if known.state is AlertState.HELD:
+        return Judgement(Verdict.NEW, VerdictReason.STILL_HELD)
     if incident is None or incident.state is IncidentState.CLOSED:
         return Judgement(Verdict.NEW, VerdictReason.STILL_FIRING_AFTER_CLOSE)
     if incident.state is IncidentState.RESOLVED:
@@ -84,6 +86,8 @@ def _judge_resolved(alert: Alert, known: KnownAlert | None, *, keep_vanished: bo
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_REPEATED)
     if _ended_before_the_fire(alert, known):
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_OLDER_THAN_FIRE)
+    if known.state is AlertState.HELD:
+        return Judgement(Verdict.RESOLVE, VerdictReason.CLEARED_WHILE_HELD)
     about_the_sensor = alert.labels.get("alertname") in _SENSOR_ALERTS
     if keep_vanished and alert.state_reason in NOT_A_RECOVERY and not about_the_sensor:
         return Judgement(Verdict.VANISHED, VerdictReason.NOT_A_RECOVERY)

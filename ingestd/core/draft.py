@@ -5,7 +5,7 @@ The only mutable thing in the core. It lives for one call of ``decide`` and ends
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,8 +19,10 @@ from ingestd.core.effects import (
     Finding,
     TimelineEntry,
 )
-from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+from ingestd.core.silence import Silence
+from ingestd.core.watch import Release, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Snapshot:
     incidents: Mapping[IncidentId, Incident] = field(default_factory=dict)
     members: Mapping[tuple[IncidentId, AlertKey], Member] = field(default_factory=dict)
     next_number: int = 1001
+    watches: Mapping[AlertKey, Watch] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
+    firing: tuple[Member, ...] = ()
+    """Alerts that fire and may inhibit others."""
 
 
 class Draft:
@@ -44,6 +50,9 @@ class Draft:
         self._incidents: dict[IncidentId, Incident] = {}
         self._by_dedup_key: dict[str, set[IncidentId]] = {}
         self._by_correlate_key: dict[str, set[IncidentId]] = {}
+        self._by_collects_key: dict[str, set[IncidentId]] = {}
+        self._watches: dict[AlertKey, Watch | None] = {}
+        self._releases: dict[str, Release] = {}
         for incident in snapshot.incidents.values():
             self._index(incident)
         self._effects: list[Effect] = []
@@ -57,6 +66,8 @@ class Draft:
         self._by_dedup_key.setdefault(incident.dedup_key, set()).add(incident.id)
         if incident.correlate_key:
             self._by_correlate_key.setdefault(incident.correlate_key, set()).add(incident.id)
+        if incident.collects_key:
+            self._by_collects_key.setdefault(incident.collects_key, set()).add(incident.id)
 
     # ------------------------------------------------------------------ reading
 
@@ -78,7 +89,67 @@ class Draft:
         found = (self.incident(incident_id) for incident_id in sorted(ids))
         return [incident for incident in found if incident is not None]
 
+    def has_open(self, dedup_key: str) -> bool:
+        """Whether an open incident is about this."""
+        found = (self.incident(incident_id) for incident_id in self._by_dedup_key.get(dedup_key, ()))
+        return any(incident is not None and incident.state.is_open for incident in found)
+
+    def collecting(self, names: Iterable[str]) -> list[Incident]:
+        """The open incidents that collect under one of these names."""
+        ids = {incident_id for name in names for incident_id in self._by_collects_key.get(name, ())}
+        found = (self.incident(incident_id) for incident_id in sorted(ids))
+        return [incident for incident in found if incident is not None and incident.state.is_open]
+
+    def members_of(self, incident_id: IncidentId) -> list[Member]:
+        """The alerts of an incident, as far as they were read."""
+        keys = {key for owner, key in (*self._snapshot.members, *self._members) if owner == incident_id}
+        found = (self.member(incident_id, key) for key in sorted(keys))
+        return [member for member in found if member is not None]
+
+    def open_incidents(self) -> list[Incident]:
+        """The open incidents that were read or made."""
+        ids = sorted({*self._snapshot.incidents, *self._incidents})
+        found = (self.incident(incident_id) for incident_id in ids)
+        return [incident for incident in found if incident is not None and incident.state.is_open]
+
+    def firing_members(self) -> Iterator[Member]:
+        """Alerts that fire in an incident, of those that were read because they may inhibit others, and of this decision."""
+        for read in self._snapshot.firing:
+            member = self._members.get((read.incident_id, read.key), read)
+            if member.state is AlertState.FIRING:
+                yield member
+        known = {(member.incident_id, member.key) for member in self._snapshot.firing}
+        for place, member in self._members.items():
+            if place not in known and member.state is AlertState.FIRING:
+                yield member
+
+    @property
+    def silences(self) -> tuple[Silence, ...]:
+        """Every silence that is not over."""
+        return self._snapshot.silences
+
+    def watch(self, key: AlertKey) -> Watch | None:
+        """The watch that is kept on the alert."""
+        return self._watches[key] if key in self._watches else self._snapshot.watches.get(key)
+
+    def watches_of(self, dedup_key: str) -> list[Watch]:
+        """The watches on everything that counts as the same thing, as far as they were read."""
+        found = (self.watch(key) for key in sorted({*self._snapshot.watches, *self._watches}))
+        return [watch for watch in found if watch is not None and watch.dedup_key == dedup_key]
+
     # ------------------------------------------------------------------ changing
+
+    def put_watch(self, watch: Watch) -> None:
+        """Look at the alert again when the watch says so."""
+        self._watches[watch.key] = watch
+
+    def end_watch(self, key: AlertKey) -> None:
+        """Look at the alert again only when there is news of it."""
+        self._watches[key] = None
+
+    def release(self, by: str, after_seconds: float) -> None:
+        """What is held back by this is looked at again then."""
+        self._releases[by] = Release(by, self.now + timedelta(seconds=after_seconds))
 
     def take_number(self) -> int:
         """The next incident number; used up even if nothing else comes of it."""
@@ -169,5 +240,8 @@ class Draft:
             drops=tuple(self._drops),
             timeline=tuple(self._timeline),
             findings=tuple(self._findings),
+            watches=tuple(watch for watch in self._watches.values() if watch is not None),
+            ended_watches=tuple(key for key, watch in self._watches.items() if watch is None),
+            releases=tuple(self._releases.values()),
             next_number=self._next_number if changed else None,
         )

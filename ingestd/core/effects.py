@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+from ingestd.core.ruleset import Classification
+from ingestd.core.watch import Release, Restraint, Watch
 
 
 class Verdict(StrEnum):
@@ -18,6 +20,7 @@ class Verdict(StrEnum):
     RESOLVE = "resolve"
     VANISHED = "vanished"
     STALE = "stale"
+    HELD = "held"
 
 
 class VerdictReason(StrEnum):
@@ -36,6 +39,15 @@ class VerdictReason(StrEnum):
     FIRE_OLDER_THAN_RESOLVE = "fire_older_than_resolve"
     NOT_A_RECOVERY = "not_a_recovery"
     RESOLVED_BY_HAND = "resolved_by_hand"
+    STILL_HELD = "still_held"
+    CLEARED_WHILE_HELD = "cleared_while_held"
+    AUTO_RESOLVED = "auto_resolved"
+    IN_MAINTENANCE = "in_maintenance"
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
+    ON_HOLD = "on_hold"
+    BELOW_THRESHOLD = "below_threshold"
+    MONITORED = "monitored"
 
 
 class JoinReason(StrEnum):
@@ -58,6 +70,8 @@ class PageReason(StrEnum):
     NOBODY_REACHABLE = "nobody_reachable"
     CHANNEL_FAILED = "channel_failed"
     SEVERITY_ROSE = "severity_rose"
+    OFFICE_HOURS = "office_hours"
+    RELEASED = "released"
     NEW_ALERT = "new_alert"
     RESOLVED = "resolved"
     TEST = "test"
@@ -73,6 +87,7 @@ class DropReason(StrEnum):
     PERSON_UNKNOWN = "person_unknown"
     CONNECTOR_GONE = "connector_gone"
     REFIRED = "refired"
+    EXPLAINED = "explained"
     NOTHING_TO_TELL = "nothing_to_tell"
     NO_TICKET = "no_ticket"
     BY_HAND = "by_hand"
@@ -84,6 +99,10 @@ class DeadlineKind(StrEnum):
     ESCALATE = "escalate"
     RESOLVE = "resolve"
     CLOSE = "close"
+    PAGE = "page"
+    """Office hours begin: whom nobody was to wake is paged."""
+    ACKNOWLEDGE = "acknowledge"
+    """Somebody ought to have acknowledged by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,14 @@ class Finding:
     incident_id: IncidentId | None
     join: JoinReason | None = None
     rule: str = ""
+    restraint: Restraint | None = None
+    """What kept it back, or took a page or ticket from it."""
+    rules_version: str = ""
+    """Of the ruleset that was asked; empty if none was."""
+    window: str = ""
+    """The maintenance window that was open for it; empty if none was."""
+    label: Classification | None = None
+    """What came of the rules after restraints, for whoever rehearses; it is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +187,13 @@ class Decision:
     drops: tuple[Drop, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     findings: tuple[Finding, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    ended_watches: tuple[AlertKey, ...] = ()
+    releases: tuple[Release, ...] = ()
     next_number: int | None = None
     """The incident number to hand out next, if any was handed out."""
+
+    @property
+    def has_dues(self) -> bool:
+        """Whether something was set that comes due by itself."""
+        return bool(self.deadlines or self.watches or self.releases)

@@ -13,6 +13,7 @@ from ingestd.core.effects import DeadlineKind, DropReason, PageReason
 from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
 from ingestd.core.policy import EscalationPolicy, Policy
+from ingestd.core.response import PageWhen
 
 
 def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
@@ -40,8 +41,8 @@ def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
 def stop(draft: Draft, incident: Incident, reason: DropReason) -> Incident:
     """No further page: what is queued is dropped, what was due is forgotten."""
     draft.drop(incident.id, (EffectKind.PAGE,), reason)
-    draft.clear_deadlines(incident.id, DeadlineKind.ESCALATE)
-    return incident
+    draft.clear_deadlines(incident.id, DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE)
+    return incident if incident.awaiting_policy is None else replace(incident, awaiting_policy=None)
 
 
 def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
@@ -49,9 +50,18 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
     escalation = incident.escalation
     if escalation is None or incident.state is not IncidentState.TRIGGERED or escalation.is_exhausted:
         return incident
+    if incident.quiet:
+        return incident
     if incident.clearing_since is not None:
         draft.note(incident, "escalation", "next page held: all alerts have cleared", reason="held_while_clearing")
         return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=True)))
+    ruleset = policy.ruleset
+    if incident.conduct.page_when is PageWhen.OFFICE_HOURS and not ruleset.in_office_hours(draft.now):
+        due_at = ruleset.office_opens_at(draft.now)
+        text = f"the next page waits for office hours: {due_at:%Y-%m-%d %H:%M} UTC"
+        draft.note(incident, "escalation", text, reason="office_hours")
+        draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
+        return incident
     if escalation.step_index + 1 < len(escalation.steps):
         moved = replace(escalation, step_index=escalation.step_index + 1)
     elif escalation.loops_done + 1 < escalation.loop_count:
@@ -119,6 +129,8 @@ def _why(incident: Incident, reason: PageReason) -> str:
     return {
         PageReason.REOPENED: "it fired again after it was resolved",
         PageReason.SEVERITY_ROSE: f"severity rose to {incident.severity}",
+        PageReason.OFFICE_HOURS: "it waited for office hours",
+        PageReason.RELEASED: "what kept it quiet is over, and it still fires",
         PageReason.NEW_ALERT: "another alert fired and nobody has answered yet",
         PageReason.NOBODY_REACHABLE: "nobody on the level before could be reached",
     }.get(reason, "")
@@ -141,7 +153,7 @@ def fail_over(
     With no channel left for anybody of the present step, the next level is due now. ``level`` is that of the page that failed.
     """
     escalation = incident.escalation
-    if escalation is None or incident.state is not IncidentState.TRIGGERED:
+    if escalation is None or incident.state is not IncidentState.TRIGGERED or incident.quiet:
         return incident
     person = policy.people.get(name)
     usable = [c for c, _ in person.channels if c in policy.channel_connectors] if person else []

@@ -8,14 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ingestd.core.conduct import Conduct
 from ingestd.core.names import AlertKey, Channel, IncidentId, IncidentState, Level, PersonName, Severity
 from ingestd.core.policy import Step
 
 
 class AlertState(StrEnum):
-    """Where an alert stands. ``vanished``: the sender lost sight of it, which is no recovery."""
+    """Where an alert stands. ``vanished``: the sender lost sight of it, which is no recovery. ``held``: it fires and is kept back."""
 
     FIRING = "firing"
+    HELD = "held"
     CLEARED = "cleared"
     VANISHED = "vanished"
 
@@ -144,6 +146,17 @@ class Incident:
     escalation: Escalation | None = None
     effect_counts: Mapping[str, int] = field(default_factory=dict)
     """How many effects of each ``connector/kind`` there have been: the n of their keys."""
+    conduct: Conduct = field(default_factory=Conduct)
+    fired_at: tuple[datetime, ...] = ()
+    """When it fired lately, for rules that recognise flapping; oldest first."""
+    parent_id: IncidentId | None = None
+    """The open incident that explains this one: while it is open nobody is paged for this."""
+    collects_key: str | None = None
+    """The name by which alerts find that this incident explains them."""
+    quiet: str | None = None
+    """Why it pages nobody, or opens no ticket, although its rule says so; in words."""
+    awaiting_policy: str | None = None
+    """Who is paged when office hours begin."""
 
     @property
     def is_reopenable(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ingestd.core.conduct import ResolveOn
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState, Incident, Member
@@ -53,15 +54,27 @@ def _one_open_incident_per_thing(incidents: Iterable[Incident]) -> Iterator[str]
 def _has_a_next_action(incident: Incident, due: frozenset[DeadlineKind]) -> Iterator[str]:
     """A3: while somebody ought to answer, the next step has a time."""
     escalation = incident.escalation
-    if incident.state is IncidentState.TRIGGERED and escalation and not escalation.is_exhausted:
+    if incident.state is IncidentState.TRIGGERED and escalation and not escalation.is_exhausted and not incident.quiet:
         waits_for_grace = incident.clearing_since is not None and DeadlineKind.RESOLVE in due
-        if DeadlineKind.ESCALATE not in due and not waits_for_grace:
+        waits_for_office = incident.awaiting_policy is not None and DeadlineKind.PAGE in due
+        if DeadlineKind.ESCALATE not in due and not waits_for_grace and not waits_for_office:
             yield f"A3: {incident.id} is triggered and nothing is due"
     if incident.state.is_open and (incident.clearing_since is not None) != (DeadlineKind.RESOLVE in due):
         yield f"A3: {incident.id} is clearing and nothing will resolve it, or the other way round"
-    if incident.state.is_open and incident.firing_count == 0 and incident.clearing_since is None:
+    if incident.state is IncidentState.TRIGGERED and (incident.awaiting_policy is not None) != (
+        DeadlineKind.PAGE in due
+    ):
+        yield f"A3: {incident.id} waits for office hours and nothing will page, or the other way round"
+    resolve_on = incident.conduct.resolve_on
+    is_left_to_people = resolve_on is ResolveOn.NEVER
+    if (
+        incident.state.is_open
+        and incident.firing_count == 0
+        and incident.clearing_since is None
+        and not is_left_to_people
+    ):
         yield f"A3: {incident.id} is open, has no firing alert and is not clearing"
-    if incident.firing_count > 0 and incident.clearing_since is not None:
+    if incident.firing_count > 0 and incident.clearing_since is not None and resolve_on is not ResolveOn.ANY:
         yield f"A3: {incident.id} is about to be resolved although alerts fire"
     if incident.state is IncidentState.RESOLVED and due != {DeadlineKind.CLOSE}:
         yield f"A3: {incident.id} is resolved and has {sorted(due)} due instead of its close"

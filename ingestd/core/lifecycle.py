@@ -6,21 +6,26 @@ One function per transition. Each takes the draft and the incident and gives bac
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from ingestd.core import escalation
+from ingestd.core import escalation, paging
+from ingestd.core.conduct import Conduct, ResolveOn
 from ingestd.core.draft import Draft
 from ingestd.core.effects import DeadlineKind, DropReason, PageReason
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
+from ingestd.core.response import PageWhen
 from ingestd.core.ruleset import Classification
+from ingestd.core.watch import HoldReason, Restraint
 
 _DOUBLINGS_MAX = 20
 
 
-def open_incident(draft: Draft, label: Classification, dedup_key: str, policy: Policy) -> Incident:
-    """A new incident with its ticket and its first page. It has no alert yet: the caller joins one."""
+def open_incident(
+    draft: Draft, label: Classification, dedup_key: str, policy: Policy, why: Restraint | None = None
+) -> Incident:
+    """A new incident with its ticket and its first page, as far as ``why`` leaves them. It has no alert yet: the caller joins one."""
     number = draft.take_number()
     reopen_within = label.reopen_within_seconds
     incident = Incident(
@@ -42,6 +47,10 @@ def open_incident(draft: Draft, label: Classification, dedup_key: str, policy: P
         reopen_within_seconds=policy.timing.reopen_within_seconds if reopen_within is None else reopen_within,
         opened_at=draft.now,
         last_alert_at=draft.now,
+        conduct=Conduct(label.resolve_on, label.flap, label.page_when, label.rules_version),
+        parent_id=IncidentId(why.by) if why is not None and why.reason is HoldReason.PARENT else None,
+        collects_key=label.collects_key or None,
+        quiet=why.text if why else None,
     )
     draft.put_incident(incident)
     text = f"opened with severity {label.severity} (impact {label.impact} × urgency {label.urgency}) by rule “{label.rule}”"
@@ -50,9 +59,17 @@ def open_incident(draft: Draft, label: Classification, dedup_key: str, policy: P
         draft.note(incident, "template", f"plain text is used: {label.template_problem}", reason="template_failed")
     incident = _want_ticket(draft, incident, label)
     if label.policy is not None:
-        return escalation.start(draft, incident, label.policy, policy, PageReason.OPENED)
-    draft.note(incident, "escalation", f"nobody is paged: rule “{label.rule}” names no policy", reason="no_page")
+        return paging.begin(draft, incident, label, policy, PageReason.OPENED)
+    draft.note(incident, "escalation", f"nobody is paged: {_why_no_page(label, why)}", reason="no_page")
     return incident
+
+
+def _why_no_page(label: Classification, why: Restraint | None) -> str:
+    if why is not None:
+        return why.text
+    if label.page_when is PageWhen.NEVER:
+        return f"severity {label.severity} pages nobody"
+    return f"rule “{label.rule}” names no policy"
 
 
 def _want_ticket(draft: Draft, incident: Incident, label: Classification) -> Incident:
@@ -72,7 +89,10 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
     has_risen = label.severity.is_worse_than(incident.severity)
     if has_risen:
         text = f"severity raised from {incident.severity} to {label.severity} by rule “{label.rule}”"
-        incident = replace(incident, severity=label.severity, impact=label.impact, urgency=label.urgency)
+        conduct = replace(incident.conduct, page_when=label.page_when)
+        incident = replace(
+            incident, severity=label.severity, impact=label.impact, urgency=label.urgency, conduct=conduct
+        )
         incident = draft.put_incident(incident)
         draft.note(incident, "severity", text, reason="worse_alert", for_ticket=True)
         if incident.ticket_connector:
@@ -84,35 +104,89 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
             replace(incident, state=IncidentState.TRIGGERED, acknowledged_at=None, acknowledged_by="")
         )
         draft.note(incident, "triggered", "worse than when it was acknowledged: paging again", reason="severity_rose")
-        return escalation.start(draft, incident, label.policy, policy, PageReason.SEVERITY_ROSE)
+        return paging.begin(draft, incident, label, policy, PageReason.SEVERITY_ROSE)
     if incident.state is not IncidentState.TRIGGERED:
         return incident
     running = incident.escalation
     if has_risen and (running is None or running.is_exhausted or running.policy_name != label.policy):
-        return escalation.start(draft, incident, label.policy, policy, PageReason.SEVERITY_ROSE)
+        return paging.begin(draft, incident, label, policy, PageReason.SEVERITY_ROSE)
     if running is None or (running.is_exhausted and is_new_alert):
         # Nobody was to be paged so far, or nobody answered: silence would swallow whatever joins from now on.
-        return escalation.start(draft, incident, label.policy, policy, PageReason.NEW_ALERT)
+        return paging.begin(draft, incident, label, policy, PageReason.NEW_ALERT)
     return incident
 
 
-def grace_seconds(incident: Incident, policy: Policy) -> int:
+def unquiet(draft: Draft, incident: Incident, label: Classification, policy: Policy) -> Incident:
+    """What took the page or the ticket away is over, and it still fires: as if it were new."""
+    draft.note(incident, "triggered", f"no longer quiet: it was {incident.quiet}", reason="released", for_ticket=True)
+    incident = draft.put_incident(replace(incident, quiet=None, parent_id=None))
+    incident = _want_ticket(draft, incident, label)
+    if incident.state is not IncidentState.TRIGGERED or label.policy is None:
+        return incident
+    return paging.begin(draft, incident, label, policy, PageReason.RELEASED)
+
+
+def note_held(draft: Draft, incident: Incident, why: Restraint) -> None:
+    """One of its alerts fired again and is kept back: for whoever wonders why it resolves."""
+    draft.note(incident, "held", f"an alert fired again and is kept back: {why.text}", reason=why.reason)
+
+
+def grace_seconds(incident: Incident, policy: Policy, now: datetime) -> int:
     """How long all alerts must have cleared before the incident counts as resolved.
 
     Doubled with each time that it came back, up to the reopen window: what flaps all night pages a few times, not every time.
+    While it is flapping by its rule: the time within which it must not have fired.
     """
     plain = policy.timing.resolve_grace_seconds
     doubled: int = plain * 2 ** min(incident.reopen_count, _DOUBLINGS_MAX)
-    return max(plain, min(doubled, incident.reopen_within_seconds))
+    grace = max(plain, min(doubled, incident.reopen_within_seconds))
+    return (
+        max(grace, incident.conduct.flap.within_seconds)
+        if is_flapping(incident, now) and incident.conduct.flap
+        else grace
+    )
+
+
+def is_flapping(incident: Incident, now: datetime) -> bool:
+    """Whether it fired so often lately that its rule calls it flapping."""
+    flap = incident.conduct.flap
+    if flap is None:
+        return False
+    begin = now - timedelta(seconds=flap.within_seconds)
+    return sum(at > begin for at in incident.fired_at) >= flap.count
+
+
+def clear_if_over(draft: Draft, incident: Incident, policy: Policy) -> Incident:
+    """None of its alerts fires any more: it begins to clear, unless only a person says when it is over."""
+    if not incident.state.is_open or incident.firing_count > 0 or incident.clearing_since is not None:
+        return incident
+    if incident.conduct.resolve_on is ResolveOn.NEVER:
+        text = "all alerts have cleared; this stays open until somebody resolves it"
+        draft.note(incident, "clearing", text, reason="resolved_by_people_only", for_ticket=True)
+        return comment_ticket(draft, incident, policy)
+    return clear(draft, incident, policy)
+
+
+def clear_if_any(draft: Draft, incident: Incident, policy: Policy) -> Incident:
+    """One of its alerts has cleared: where its rule says that this is enough, it begins to clear."""
+    if incident.conduct.resolve_on is not ResolveOn.ANY or incident.clearing_since is not None:
+        return incident
+    return clear(draft, incident, policy)
 
 
 def clear(draft: Draft, incident: Incident, policy: Policy) -> Incident:
-    """The last alert has cleared: wait for the grace before it counts."""
-    grace = grace_seconds(incident, policy)
+    """Its alerts have cleared: wait for the grace before it counts."""
+    grace = grace_seconds(incident, policy, draft.now)
     incident = draft.put_incident(replace(incident, clearing_since=draft.now))
-    draft.note(
-        incident, "clearing", f"all alerts have cleared; resolved if that holds for {grace} s", reason="all_cleared"
-    )
+    what, reason = "all alerts have cleared", "all_cleared"
+    if incident.firing_count > 0:
+        what, reason = "an alert has cleared, which is enough for its rule", "any_cleared"
+    elif is_flapping(incident, draft.now):
+        what, reason = (
+            f"all alerts have cleared, but it is flapping ({len(incident.fired_at)} times lately)",
+            "flapping",
+        )
+    draft.note(incident, "clearing", f"{what}; resolved if that holds for {grace} s", reason=reason)
     draft.set_deadline(incident.id, DeadlineKind.RESOLVE, draft.now + timedelta(seconds=grace))
     return incident
 
@@ -134,8 +208,12 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
     incident = draft.put_incident(
         replace(incident, state=IncidentState.RESOLVED, resolved_at=draft.now, resolved_by=by, clearing_since=None)
     )
-    text = f"resolved by {by}" if by else "resolved: all alerts have cleared"
+    what = "all alerts have cleared" if incident.firing_count == 0 else "one of its alerts has cleared"
+    text = f"resolved by {by}" if by else f"resolved: {what}"
     draft.note(incident, "resolved", text, reason="by_hand" if by else "all_cleared", actor=by, for_ticket=True)
+    if incident.collects_key:
+        # What it explained mostly clears with it: look after the time in which that would be seen.
+        draft.release(incident.id, policy.timing.resolve_grace_seconds)
     incident = escalation.tell_the_end(draft, incident, policy)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_RESOLVE)
@@ -144,8 +222,10 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
     return incident
 
 
-def reopen(draft: Draft, incident: Incident, label: Classification, policy: Policy) -> Incident:
-    """It came back within the reopen window: the same incident and ticket, and a new escalation."""
+def reopen(
+    draft: Draft, incident: Incident, label: Classification, policy: Policy, why: Restraint | None = None
+) -> Incident:
+    """It came back within the reopen window: the same incident and ticket, and a new escalation, as far as ``why`` leaves it."""
     draft.clear_deadlines(incident.id, DeadlineKind.CLOSE)
     draft.drop(incident.id, (EffectKind.NOTICE,), DropReason.REFIRED)
     incident = draft.put_incident(
@@ -158,15 +238,18 @@ def reopen(draft: Draft, incident: Incident, label: Classification, policy: Poli
             acknowledged_by="",
             last_alert_at=draft.now,
             reopen_count=incident.reopen_count + 1,
+            quiet=why.text if why else None,
         )
     )
     draft.note(incident, "reopened", "fired again within the reopen window", reason="reopened", for_ticket=True)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_REOPEN)
-    name = label.policy or (incident.escalation.policy_name if incident.escalation else None)
-    if name is None:
+    if why is not None:
+        draft.note(incident, "escalation", f"nobody is paged: {why.text}", reason="no_page")
         return incident
-    return escalation.start(draft, incident, name, policy, PageReason.REOPENED)
+    if label.policy is None and label.page_when is not PageWhen.NEVER and incident.escalation is not None:
+        label = replace(label, policy=incident.escalation.policy_name)
+    return incident if label.policy is None else paging.begin(draft, incident, label, policy, PageReason.REOPENED)
 
 
 def close(draft: Draft, incident: Incident) -> Incident:

@@ -4,8 +4,8 @@ The grammar is Alertmanager's (its classic ``ParseMatcher``, and quoted UTF-8 la
 can be pasted from a route, an inhibition or a silence. Regular expressions are RE2 and match the whole value. A label
 that an alert does not have counts as the empty string.
 
-Besides labels, a matcher can look at ``alert.source``, ``alert.status``, ``alert.rule``, ``alert.summary`` and
-``annotations.NAME``. A quoted name is always a label.
+Besides labels, a matcher can look at ``alert.source``, ``alert.status``, ``alert.rule``, ``alert.summary``, for mail at ``alert.sender``,
+``alert.subject`` and ``alert.body``, and at ``annotations.NAME``. A quoted name is always a label.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ ALERT_FIELDS: dict[str, Callable[[Alert], str]] = {
     "alert.status": lambda alert: alert.status.value,
     "alert.rule": lambda alert: alert.rule_name,
     "alert.summary": lambda alert: alert.summary,
+    "alert.sender": lambda alert: alert.sender,
+    "alert.subject": lambda alert: alert.subject,
+    "alert.body": lambda alert: alert.body,
 }
 """What can be matched and grouped by besides labels and ``annotations.NAME``."""
 
@@ -35,6 +38,9 @@ ANNOTATION_PREFIX = "annotations."
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.never_capture = True
+
+_CAPTURING = re2.Options()
+_CAPTURING.log_errors = False
 
 _NAME_END = frozenset(" \t\r\n!=~,{}\"'`")
 
@@ -178,12 +184,30 @@ def parse_selector(text: str) -> tuple[Matcher, ...]:
 
 
 def compile_pattern(pattern: str, *, offset: int = 0) -> Any:  # noqa: ANN401 (google-re2 has no types)
-    """Compile an RE2 expression. Raises ``MatcherError`` that spans it and quotes the part that RE2 refuses."""
+    """Compile an RE2 expression that only says yes or no. Raises ``MatcherError`` that spans it and quotes the part that RE2 refuses."""
+    return _compile(pattern, _OPTIONS, offset)
+
+
+def compile_capture(pattern: str) -> Any:  # noqa: ANN401 (google-re2 has no types)
+    """Compile an RE2 expression whose named groups are wanted. Raises ``MatcherError`` if it cannot be, or names no group."""
+    compiled = _compile(pattern, _CAPTURING, 0)
+    if not compiled.groupindex:
+        hint = "name what is wanted: (?P<host>[a-z0-9]+)"
+        raise MatcherError("this expression has no named group", length=len(pattern), hint=hint)
+    return compiled
+
+
+def capture_names(compiled: Any) -> tuple[str, ...]:  # noqa: ANN401 (google-re2 has no types)
+    """The names of the groups of what ``compile_capture`` gave, in order."""
+    return tuple(sorted(compiled.groupindex, key=compiled.groupindex.__getitem__))
+
+
+def _compile(pattern: str, options: Any, offset: int) -> Any:  # noqa: ANN401 (google-re2 has no types)
     if len(pattern) > PATTERN_LENGTH_MAX:
         text = f"a regular expression of {len(pattern)} characters (at most {PATTERN_LENGTH_MAX})"
         raise MatcherError(text, offset=offset, length=len(pattern))
     try:
-        return re2.compile(pattern, options=_OPTIONS)
+        return re2.compile(pattern, options=options)
     except UnicodeEncodeError:
         raise MatcherError("a regular expression must be valid Unicode", offset=offset, length=len(pattern)) from None
     except re2.error as exc:

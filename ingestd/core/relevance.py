@@ -46,4 +46,6 @@ def page_is_moot(incident: Incident, *, is_superseded: bool) -> DropReason | Non
         IncidentState.CLOSED: DropReason.CLOSED,
     }
     reason = by_state.get(incident.state)
+    if reason is None and incident.quiet:
+        reason = DropReason.EXPLAINED
     return DropReason.SUPERSEDED if reason is None and is_superseded else reason

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from ingestd.core.condition import Condition
-from ingestd.core.matchers import Field
+from ingestd.core.conduct import Flap, Mode, ResolveOn, Threshold
+from ingestd.core.enrich import EnrichStep, Extraction, Service
+from ingestd.core.matchers import Field, Matcher
 from ingestd.core.names import Level, Severity
+from ingestd.core.response import DEFAULT_RESPONSES, PageWhen, Response
 from ingestd.core.rule_index import RuleIndex, index_conditions
+from ingestd.core.windows import OneOff, TimeWindow
 
 UNMATCHED = "unmatched"
 """The name of the built-in last rule: what no other rule matches still gets a ticket and a page."""
@@ -42,6 +48,63 @@ class TicketPlan:
 
     connector: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRoute:
+    """What the configuration says of a team: who is paged and where tickets go unless a rule says otherwise."""
+
+    policy: str | None = None
+    ticket: TicketPlan | None = None
+    has_policy: bool = False
+    """Whether the team says anything of a policy: ``policy: none`` is not the same as leaving it out."""
+    has_ticket: bool = False
+    """The same of its tickets."""
+
+
+class DuringWindow(StrEnum):
+    """What a maintenance window leaves of an alert: only the ticket, only the record of the incident, or nothing at all."""
+
+    TICKET_ONLY = "ticket-only"
+    RECORD = "record"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A maintenance window: at these times the alerts that satisfy ``condition`` bring about less."""
+
+    name: str
+    condition: Condition
+    times: tuple[TimeWindow | OneOff, ...]
+    during: DuringWindow = DuringWindow.DROP
+    file: str = ""
+    line: int = 0
+
+    def open_until(self, at: datetime) -> datetime | None:
+        """When the window ends that is open at this instant; None if none is."""
+        return max((end for one in self.times if (end := one.open_until(at)) is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """An alert is inhibited while another one fires that satisfies ``match`` and agrees with it in all of ``equal``."""
+
+    match: tuple[Matcher, ...]
+    equal: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collects:
+    """What an incident of this rule explains: alerts that satisfy ``match`` and agree with it in all of ``equal``.
+
+    They become incidents below it, which page nobody while it is open. Those that opened up to ``within_seconds`` before it, and that
+    nobody has acknowledged, are taken in as well.
+    """
+
+    match: tuple[Matcher, ...]
+    equal: tuple[Field, ...]
+    within_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +150,21 @@ class Classification:
     policy: str | None
     runbook: str = ""
     template_problem: str = ""
+    mode: Mode = Mode.ACTIVE
+    hold_seconds: int = 0
+    flap: Flap | None = None
+    threshold: Threshold | None = None
+    inhibit_by: tuple[Inhibition, ...] = ()
+    resolve_on: ResolveOn = ResolveOn.ALL
+    auto_resolve_seconds: int | None = None
+    page_when: PageWhen = PageWhen.NOW
+    ack_within_seconds: int | None = None
+    collects: Collects | None = None
+    collects_key: str = ""
+    """The name under which an incident of this alert collects what it explains; empty if it explains nothing."""
+    collected_by: tuple[str, ...] = ()
+    """The names of incidents that would explain this alert, if they are open."""
+    rules_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +191,23 @@ class Rule:
     policy: str | None = None
     runbook: str = ""
     about: str = ""
+    owner: str = ""
     file: str = ""
     line: int = 0
+    mode: Mode = Mode.ACTIVE
+    extract: tuple[Extraction, ...] = ()
+    hold_seconds: int = 0
+    flap: Flap | None = None
+    threshold: Threshold | None = None
+    inhibit_by: tuple[Inhibition, ...] = ()
+    collects: Collects | None = None
+    resolve_on: ResolveOn = ResolveOn.ALL
+    auto_resolve_seconds: int | None = None
+    expires_at: datetime | None = None
+    is_bound_by_response: bool = True
+    """Whether the severity's ``response`` decides when it pages; the built-in last rule always pages at once."""
+    left_to_service: frozenset[str] = frozenset()
+    """Of ``team impact policy ticket runbook``: what nobody wrote, so that the service catalogue may say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +220,34 @@ class Ruleset:
     rules: tuple[Rule, ...]
     matrix: Mapping[tuple[Level, Level], Severity]
     version: str
+    responses: Mapping[Severity, Response] = field(default_factory=lambda: dict(DEFAULT_RESPONSES))
+    office_hours: tuple[TimeWindow | OneOff, ...] = ()
+    enrich: tuple[EnrichStep, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict)
+    maintenance: tuple[Maintenance, ...] = ()
+    routes: Mapping[str, TeamRoute] = field(default_factory=dict)
+    """Of every team, with what the default team has where it says nothing: for teams that the service catalogue names."""
+    collectors: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
+    """The rules whose incidents collect others."""
+    has_inhibitions: bool = field(init=False, repr=False, compare=False)
+    """Whether any alert may be inhibited by another."""
     index: RuleIndex = field(init=False, repr=False, compare=False)
     """Of the rules' conditions, built with the ruleset."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", index_conditions([rule.condition for rule in self.rules]))
+        object.__setattr__(self, "collectors", tuple(rule for rule in self.rules if rule.collects is not None))
+
+        object.__setattr__(self, "has_inhibitions", any(rule.inhibit_by for rule in self.rules))
+
+    def in_office_hours(self, at: datetime) -> bool:
+        """Whether people are at work then; always, if no rule file has ``office_hours``."""
+        return not self.office_hours or any(window.contains(at) for window in self.office_hours)
+
+    def office_opens_at(self, at: datetime) -> datetime:
+        """``at`` in office hours, else when they begin next; ``at`` if they never do: fail towards people."""
+        opens = [found for window in self.office_hours if (found := window.opens_at(at)) is not None]
+        return min(opens, default=at)
 
     @property
     def count(self) -> int:

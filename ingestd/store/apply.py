@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Decision
-from ingestd.store import dialect
+from ingestd.store import dialect, watches
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import row_of
 from ingestd.store.schema import alerts, deadlines, incidents, members, outbox, timeline
@@ -43,6 +43,8 @@ def write(connection: Connection, decision: Decision, now: datetime) -> None:
     for incident_id, kind in decision.cleared_deadlines:
         connection.execute(delete(deadlines).where(deadlines.c.incident_id == incident_id, deadlines.c.kind == kind))
     dialect.upsert(connection, deadlines, ["incident_id", "kind"], [row_of(due) for due in decision.deadlines])
+    watches.save(connection, decision.watches, decision.ended_watches)
+    watches.release(connection, decision.releases)
     if decision.timeline:
         connection.execute(insert(timeline), [row_of(entry) for entry in decision.timeline])
     if decision.next_number is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from ingestd.core.alert import Alert
+from ingestd.core.conduct import Conduct, Flap, ResolveOn
 from ingestd.core.incident import Escalation
-from ingestd.core.names import Channel, PersonName
+from ingestd.core.names import AlertKey, AlertStatus, Channel, PersonName
 from ingestd.core.policy import Step
+from ingestd.core.response import PageWhen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +70,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To compact JSON."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else _compact(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 (any JSON; SQLAlchemy's signature)
         """From JSON."""
@@ -95,7 +99,7 @@ class EscalationJson(TypeDecorator[Escalation]):
             "paged": [[person, str(channel)] for person, channel in value.paged],
             "unreached": list(value.unreached),
         }
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        return _compact(plain)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Escalation | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
@@ -108,3 +112,99 @@ class EscalationJson(TypeDecorator[Escalation]):
         plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
         plain["unreached"] = tuple(PersonName(name) for name in plain.get("unreached", ()))
         return Escalation(**plain)
+
+
+class Texts(TypeDecorator[tuple[str, ...]]):
+    """Some texts in order."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON."""
+        return None if value is None else _compact(list(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        return tuple(json.loads(value)) if value else ()
+
+
+class Instants(TypeDecorator[tuple[datetime, ...]]):
+    """Some instants in order; none of them is stored as NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[datetime, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON, in microseconds."""
+        return _compact([microseconds_of(at) for at in value]) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[datetime, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        return tuple(_EPOCH + timedelta(microseconds=at) for at in json.loads(value)) if value else ()
+
+
+class AlertJson(TypeDecorator[Alert]):
+    """An alert as it was received, whole."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Alert | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON."""
+        if value is None:
+            return None
+        plain: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(Alert)}
+        for name in ("starts_at", "ends_at"):
+            plain[name] = None if plain[name] is None else microseconds_of(plain[name])
+        for name in ("labels", "annotations", "links"):
+            plain[name] = dict(plain[name])
+        return _compact({name: part for name, part in plain.items() if part not in ("", None)})
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Alert | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        if value is None:
+            return None
+        plain = json.loads(value)
+        for name in ("starts_at", "ends_at"):
+            if name in plain:
+                plain[name] = _EPOCH + timedelta(microseconds=plain[name])
+        plain["key"] = AlertKey(plain["key"])
+        plain["status"] = AlertStatus(plain["status"])
+        return Alert(**plain)
+
+
+class ConductJson(TypeDecorator[Conduct]):
+    """How an incident is handled, as the rules said when it opened; NULL for one that is older than this."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Conduct | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON."""
+        if value is None:
+            return None
+        flap = value.flap
+        plain = {
+            "resolve_on": value.resolve_on.value,
+            "flap": [flap.count, flap.within_seconds] if flap else None,
+            "page_when": value.page_when.value,
+            "rules_version": value.rules_version,
+        }
+        return _compact(plain)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Conduct:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        if value is None:
+            return Conduct()
+        plain = json.loads(value)
+        return Conduct(
+            resolve_on=ResolveOn(plain["resolve_on"]),
+            flap=Flap(*plain["flap"]) if plain["flap"] else None,
+            page_when=PageWhen(plain["page_when"]),
+            rules_version=plain["rules_version"],
+        )
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

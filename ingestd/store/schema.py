@@ -25,7 +25,8 @@ from ingestd.core.delivery import DeliveryState
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState
 from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severity
-from ingestd.store.columns import EscalationJson, Json, UtcInstant, Word
+from ingestd.core.watch import HoldReason
+from ingestd.store.columns import AlertJson, ConductJson, EscalationJson, Instants, Json, Texts, UtcInstant, Word
 
 metadata = MetaData()
 
@@ -98,6 +99,8 @@ members = Table(
     Column("cleared_at", UtcInstant),
     PrimaryKeyConstraint("incident_id", "key"),
 )
+_FIRING = members.c.state == AlertState.FIRING
+Index("members_firing", members.c.name, sqlite_where=_FIRING, postgresql_where=_FIRING)
 
 incidents = Table(
     "incidents",
@@ -134,10 +137,19 @@ incidents = Table(
     Column("is_comment_waiting", Boolean, nullable=False),
     Column("escalation", EscalationJson),
     Column("effect_counts", Json, nullable=False),
+    # Since version 2; empty for incidents that are older.
+    Column("conduct", ConductJson),
+    Column("fired_at", Instants),
+    Column("parent_id", Text),
+    Column("collects_key", Text),
+    Column("quiet", Text),
+    Column("awaiting_policy", Text),
 )
 _LIVE = incidents.c.state != IncidentState.CLOSED
 Index("incidents_dedup", incidents.c.dedup_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
 Index("incidents_correlate", incidents.c.correlate_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("incidents_collects", incidents.c.collects_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("incidents_parent", incidents.c.parent_id, sqlite_where=_LIVE, postgresql_where=_LIVE)
 Index("incidents_live", incidents.c.number, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
 outbox = Table(
@@ -249,4 +261,32 @@ signatures = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("expires_at", UtcInstant, nullable=False, index=True),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("due_at", UtcInstant, nullable=False, index=True),
+    Column("alert", AlertJson, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("dedup_key", Text, nullable=False, index=True),
+    Column("held", Word(HoldReason)),
+    Column("by", Text, nullable=False, index=True),
+    Column("since", UtcInstant, nullable=False),
+    Column("fired_at", Instants),
+    Column("auto_resolve_seconds", Integer),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("matchers", Texts, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("starts_at", UtcInstant, nullable=False),
+    Column("ends_at", UtcInstant, nullable=False, index=True),
 )

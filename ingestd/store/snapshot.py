@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from ingestd.core import correlate
 from ingestd.core.alert import Alert
-from ingestd.core.classify import classify
-from ingestd.core.decide import Sighting, needs_classification
 from ingestd.core.draft import Snapshot
 from ingestd.core.incident import Incident, KnownAlert, Member
-from ingestd.core.names import AlertKey, IncidentId, IncidentState
+from ingestd.core.names import AlertKey, AlertStatus, IncidentId, IncidentState
+from ingestd.core.needs import needs_of
 from ingestd.core.policy import Policy
-from ingestd.store import dialect
+from ingestd.core.sighting import Cause, Sighting, sight
+from ingestd.core.watch import Watch
+from ingestd.store import dialect, explaining, watches
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import chunks, columns_of, value_of
 from ingestd.store.schema import alerts, incidents, members
@@ -34,29 +34,65 @@ def load(
     Repeats, by far the most, cost one lookup of the alert and one of its incident; the rules are not asked again.
     No other daemon decides from here to the end of the transaction: what was read stays true until it is written.
     """
+    counts = truncated_counts or [0] * len(arrived)
+    return _load(
+        connection, [(alert, count, Cause.ARRIVED) for alert, count in zip(arrived, counts, strict=True)], policy, now
+    )
+
+
+def load_due(
+    connection: Connection, due: Sequence[Watch], policy: Policy, now: datetime
+) -> tuple[list[Sighting], Snapshot]:
+    """The same for alerts whose watch is due."""
+    return _load(connection, [(watch.alert, 0, Cause.WATCH_DUE) for watch in due], policy, now)
+
+
+def _load(
+    connection: Connection, asked: Sequence[tuple[Alert, int, Cause]], policy: Policy, now: datetime
+) -> tuple[list[Sighting], Snapshot]:
     dialect.serialise_decisions(connection)
-    known = _known(connection, (alert.key for alert in arrived))
+    known = _known(connection, (alert.key for alert, _, _ in asked))
     found = incident_store.load_many(connection, {alert.incident_id for alert in known.values()})
     sightings = []
-    dedup_keys: list[str] = []
-    correlate_keys: list[str] = []
-    for index, alert in enumerate(arrived):
-        truncated = truncated_counts[index] if truncated_counts else 0
+    for alert, truncated, cause in asked:
         before = known.get(alert.key)
         own = found.get(before.incident_id) if before else None
-        if not needs_classification(alert, before, own, now, policy):
-            sightings.append(Sighting(alert, None, truncated))
-            continue
-        label = classify(alert, policy.ruleset)
-        sightings.append(Sighting(alert, label, truncated))
-        dedup_keys.append(correlate.dedup_key_of(alert.key, label))
-        if label.correlate_key:
-            correlate_keys.append(label.correlate_key)
-    found |= _live(connection, incidents.c.dedup_key, dedup_keys)
-    found |= _live(connection, incidents.c.correlate_key, correlate_keys)
-    parts = _members(connection, {alert.key for alert in arrived}, set(found))
-    number = incident_store.next_number(connection)
-    return sightings, Snapshot(alerts=known, incidents=found, members=parts, next_number=number)
+        sightings.append(sight(alert, before, own, policy, now, truncated_count=truncated, cause=cause))
+    needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
+    found |= _live(connection, incidents.c.dedup_key, needs.dedup_keys)
+    found |= _live(connection, incidents.c.correlate_key, needs.correlate_keys)
+    found |= _live(connection, incidents.c.collects_key, needs.collects_keys)
+    young, young_members = explaining.explained(connection, needs.collectors, now)
+    found |= {incident.id: incident for incident in young}
+    parts = {(member.incident_id, member.key): member for member in young_members}
+    parts |= _members(connection, {alert.key for alert, _, _ in asked}, set(found) - {one.id for one in young})
+    snapshot = Snapshot(
+        alerts=known,
+        incidents=found,
+        members=parts,
+        next_number=incident_store.next_number(connection),
+        watches=_watches(connection, sightings, known, needs.threshold_keys),
+        silences=watches.silences_in_force(connection, now) if any(one.label for one in sightings) else (),
+        firing=explaining.inhibitors(connection, needs.inhibitions),
+    )
+    return sightings, snapshot
+
+
+def _watches(
+    connection: Connection,
+    sightings: Sequence[Sighting],
+    known: dict[AlertKey, KnownAlert],
+    threshold_keys: set[str],
+) -> dict[AlertKey, Watch]:
+    """The watches on what is not a mere repeat."""
+    keys = {
+        one.alert.key
+        for one in sightings
+        if one.cause is Cause.WATCH_DUE
+        or (one.alert.key in known and (one.label is not None or one.alert.status is AlertStatus.RESOLVED))
+    }
+    found = watches.of_alerts(connection, keys) if keys else {}
+    return found | watches.of_things(connection, threshold_keys) if threshold_keys else found
 
 
 def _known(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, KnownAlert]:

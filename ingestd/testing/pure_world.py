@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from ingestd.core import correlate, relevance
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
-from ingestd.core.decide import Answer, Sighting, decide_alerts, decide_answer, decide_deadline, needs_classification
+from ingestd.core.decide import Answer, decide_alerts, decide_answer, decide_deadline
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Snapshot
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, TimelineEntry
-from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.invariants import Facts, broken
 from ingestd.core.names import AlertKey, EffectKey, EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.settle import Outcome, OutcomeKind, Settlement, settle, settle_receipt
+from ingestd.core.sighting import Cause, Sighting, sight
+from ingestd.core.silence import Silence
+from ingestd.core.watch import Watch
 
 LOOKUP_WINDOW_SECONDS = 600.0
 
@@ -39,13 +42,28 @@ class PureWorld:
     deadlines: dict[tuple[IncidentId, DeadlineKind], Deadline] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     ticketed: set[IncidentId] = field(default_factory=set)
+    watches: dict[AlertKey, Watch] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
     next_number: int = 1001
 
     # ------------------------------------------------------------------ what the store does
 
     def snapshot(self) -> Snapshot:
         """All that is known; closed incidents only as far as an alert refers to them, as the store reads it."""
-        return Snapshot(dict(self.alerts), dict(self.incidents), dict(self.members), self.next_number)
+        firing = tuple(
+            member
+            for member in self.members.values()
+            if member.state is AlertState.FIRING and self.alerts[member.key].incident_id == member.incident_id
+        )
+        return Snapshot(
+            dict(self.alerts),
+            dict(self.incidents),
+            dict(self.members),
+            self.next_number,
+            dict(self.watches),
+            self.silences,
+            firing,
+        )
 
     def apply(self, decision: Decision) -> None:
         """Write the decision, and check every promise."""
@@ -78,9 +96,19 @@ class PureWorld:
         for key in decision.cleared_deadlines:
             self.deadlines.pop(key, None)
         self.deadlines |= {(due.incident_id, due.kind): due for due in decision.deadlines}
+        self._write_watches(decision)
         self.timeline += decision.timeline
         self.next_number = decision.next_number or self.next_number
         self.check()
+
+    def _write_watches(self, decision: Decision) -> None:
+        for key in decision.ended_watches:
+            self.watches.pop(key, None)
+        self.watches |= {watch.key: watch for watch in decision.watches}
+        for release in decision.releases:
+            for watch in list(self.watches.values()):
+                if watch.by == release.by and watch.due_at > release.due_at:
+                    self.watches[watch.key] = replace(watch, due_at=release.due_at)
 
     def _require_legal(self, before: Incident | None, after: Incident) -> None:
         """A7: no incident leaves the closed state, and none is closed but from the resolved one."""
@@ -120,14 +148,15 @@ class PureWorld:
 
     # ------------------------------------------------------------------ what the workers do
 
-    def sightings(self, arrived: Sequence[Alert], truncated_count: int = 0) -> list[Sighting]:
+    def sightings(
+        self, arrived: Sequence[Alert], truncated_count: int = 0, cause: Cause = Cause.ARRIVED
+    ) -> list[Sighting]:
         """The alerts with what the rules say of those that are news."""
         found = []
         for alert in arrived:
             known = self.alerts.get(alert.key)
             own = self.incidents.get(known.incident_id) if known else None
-            asked = needs_classification(alert, known, own, self.now, self.policy)
-            found.append(Sighting(alert, classify(alert, self.policy.ruleset) if asked else None, truncated_count))
+            found.append(sight(alert, known, own, self.policy, self.now, truncated_count=truncated_count, cause=cause))
         return found
 
     def receive(self, *arrived: Alert, truncated_count: int = 0) -> Decision:
@@ -149,13 +178,25 @@ class PureWorld:
     def pass_time(self, seconds: float) -> None:
         """Time passes; the deadlines on the way are kept when they are due."""
         until = self.now + timedelta(seconds=seconds)
-        while self.deadlines:
-            first = min(self.deadlines.values(), key=lambda due: (due.due_at, due.incident_id, due.kind))
-            if first.due_at > until:
+        while True:
+            first = min(self.deadlines.values(), key=lambda due: (due.due_at, due.incident_id, due.kind), default=None)
+            watch = min(self.watches.values(), key=lambda one: (one.due_at, one.key), default=None)
+            if watch is not None and watch.due_at <= until and (first is None or watch.due_at < first.due_at):
+                self.now = max(self.now, watch.due_at)
+                self.look_again(watch)
+            elif first is not None and first.due_at <= until:
+                self.now = max(self.now, first.due_at)
+                self.apply(decide_deadline(first.kind, self.incidents[first.incident_id], self.policy, self.now))
+            else:
                 break
-            self.now = max(self.now, first.due_at)
-            self.apply(decide_deadline(first.kind, self.incidents[first.incident_id], self.policy, self.now))
         self.now = until
+
+    def look_again(self, watch: Watch) -> Decision:
+        """A watch is due."""
+        sightings = self.sightings([watch.alert], cause=Cause.WATCH_DUE)
+        decision = decide_alerts(sightings, self.snapshot(), self.policy, self.now)
+        self.apply(decision)
+        return decision
 
     def claimable(self) -> list[EffectKey]:
         """What is due: the oldest unsettled delivery of each lane."""
@@ -226,4 +267,4 @@ class PureWorld:
 
     def place_of(self, alert: Alert) -> str:
         """The key of the thing that the alert is about, by the rules of now."""
-        return correlate.dedup_key_of(alert.key, classify(alert, self.policy.ruleset))
+        return correlate.dedup_key_of(alert.key, classify(alert, self.policy.ruleset, self.now))

@@ -20,8 +20,9 @@ from ingestd.core.decide import Answer, AnswerAction
 from ingestd.core.incident import Incident, Member
 from ingestd.core.names import Channel, EnvelopeId, IncidentId, Level, PersonName, Severity
 from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
-from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, TicketPlan
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, TeamRoute, TicketPlan
 from ingestd.core.sources import SourceKind
 from ingestd.intake.gate import Gate
 from ingestd.ports import Pager, TicketSystem
@@ -84,7 +85,7 @@ def policy(
     known = Known(
         {"default": TeamRoute("default", plan)}, frozenset({"default"}), frozenset({"tickets", "sms", "mail"})
     )
-    ruleset, faults = compile_rules(drafts, DEFAULT_MATRIX, known, "test")
+    ruleset, faults = compile_rules(drafts, Stages(DEFAULT_MATRIX, "test"), known)
     assert not faults, faults
     default_steps = tuple(Step((PersonName(name),), 300) for name in NAMES)
     return Policy(

@@ -13,7 +13,7 @@ from ingestd.config.rule_test_model import ExpectModel
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentId
 from ingestd.core.ruleset import Classification
-from ingestd.trial.rehearsal import Rehearsal
+from ingestd.trial.rehearsal import Asked, Rehearsal
 
 _VALUE_CHARS_MAX: Final = 400
 
@@ -58,6 +58,11 @@ _OF_LABEL: Final[dict[str, Callable[[Classification], object]]] = {
     "correlate_key": lambda label: label.correlate_key,
     "ticket": lambda label: label.ticket.connector if label.ticket else None,
     "page": lambda label: label.policy,
+}
+_OF_ASKED: Final[dict[str, Callable[[Asked], object]]] = {
+    "held": lambda asked: asked.restraint.reason if asked.restraint else None,
+    "held_by": lambda asked: asked.restraint.by if asked.restraint else "",
+    "maintenance": lambda asked: asked.window or None,
 }
 _OF_INCIDENT: Final[dict[str, Callable[[Incident], object]]] = {
     "severity": lambda incident: incident.severity.value,
@@ -113,6 +118,11 @@ def since(began_at: datetime, at: datetime) -> str:
 def _actual(key: str, expected: object, standing: Standing) -> object:
     if key in _OF_LABEL:
         return _OF_LABEL[key](standing.label) if standing.label else None
+    if key in _OF_ASKED:
+        return _OF_ASKED[key](standing.rehearsal.asked[-1]) if standing.rehearsal.asked else None
+    if key == "parent":
+        parent = standing.incident.parent_id if standing.incident else None
+        return standing.rehearsal.incidents[parent].rule if parent in standing.rehearsal.incidents else None
     if key in _OF_INCIDENT:
         return _OF_INCIDENT[key](standing.incident) if standing.incident else None
     if key == "incidents":

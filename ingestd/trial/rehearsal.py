@@ -9,20 +9,24 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ingestd.core import correlate, relevance
+from ingestd.core import relevance
 from ingestd.core.alert import Alert
-from ingestd.core.classify import classify
-from ingestd.core.decide import Answer, Sighting, decide_alerts, decide_answer, decide_deadline, needs_classification
+from ingestd.core.decide import Answer, decide_alerts, decide_answer, decide_deadline
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Snapshot
-from ingestd.core.effects import DeadlineKind, Decision, TimelineEntry
-from ingestd.core.incident import Incident, KnownAlert, Member
+from ingestd.core.effects import DeadlineKind, Decision, TimelineEntry, Verdict
+from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, EffectKind, IncidentId
+from ingestd.core.needs import needs_of
 from ingestd.core.policy import Policy
+from ingestd.core.restraint import inhibits
 from ingestd.core.ruleset import Classification
 from ingestd.core.settle import Outcome, OutcomeKind, settle
+from ingestd.core.sighting import Cause, Sighting, sight
+from ingestd.core.silence import Silence
+from ingestd.core.watch import Restraint, Watch
 from ingestd.trial.deliveries import WaitingDeliveries
 
 
@@ -46,6 +50,12 @@ class Asked:
 
     alert: Alert
     label: Classification
+    """As far as nothing kept it back: without the policy, for an alert that pages nobody in a maintenance window."""
+    restraint: Restraint | None = None
+    is_held: bool = False
+    """Whether nothing came of it for now."""
+    window: str = ""
+    """The maintenance window that was open for it."""
 
 
 class Rehearsal:
@@ -60,7 +70,15 @@ class Rehearsal:
         self.performed: list[Performed] = []
         self.asked: list[Asked] = []
         self.timeline: list[TimelineEntry] = []
+        self.touched: IncidentId | None = None
+        """The incident that an alert or an answer touched last."""
+        self.silences: list[Silence] = []
+        self.watches: dict[AlertKey, Watch] = {}
         self._alerts: dict[AlertKey, KnownAlert] = {}
+        self._firing: dict[tuple[IncidentId, AlertKey], Member] = {}
+        self._by_collects_key: dict[str, list[IncidentId]] = {}
+        self._watches_due: list[tuple[datetime, AlertKey]] = []
+        """A heap of every instant at which a watch was ever due; those that do not hold any more are passed over."""
         self._by_dedup_key: dict[str, list[IncidentId]] = {}
         self._by_correlate_key: dict[str, list[IncidentId]] = {}
         self._next_number = 1001
@@ -76,16 +94,33 @@ class Rehearsal:
 
     def receive(self, alerts: Sequence[Alert], truncated_count: int = 0) -> Decision:
         """One envelope arrives now."""
-        sightings, snapshot = self._look(alerts, truncated_count)
+        return self._decide([(alert, Cause.ARRIVED) for alert in alerts], truncated_count)
+
+    def _decide(self, asked: Sequence[tuple[Alert, Cause]], truncated_count: int = 0) -> Decision:
+        sightings, snapshot = self._look(asked, truncated_count)
         decision = decide_alerts(sightings, snapshot, self.policy, self.now)
+        for sighting, finding in zip(sightings, decision.findings, strict=True):
+            self.touched = finding.incident_id or self.touched
+            if finding.label is not None:
+                is_held = finding.verdict is Verdict.HELD
+                self.asked.append(Asked(sighting.alert, finding.label, finding.restraint, is_held, finding.window))
         self._follow(decision)
         return decision
 
     def answer(self, answer: Answer) -> Decision:
         """A person says something of an incident that there is."""
         decision = decide_answer(answer, self.incidents[answer.incident_id], self.policy, self.now)
+        self.touched = answer.incident_id
         self._follow(decision)
         return decision
+
+    def hush(self, matchers: tuple[str, ...], seconds: float) -> Silence:
+        """Somebody makes a silence, from now."""
+        number = len(self.silences) + 1
+        ends_at = self.now + timedelta(seconds=seconds)
+        silence = Silence(f"SIL-{number}", number, matchers, "a test", "test", self.now, self.now, ends_at)
+        self.silences.append(silence)
+        return silence
 
     def pass_until(self, at: datetime) -> None:
         """Time passes. Deadlines and deliveries on the way are kept, in order, each at its instant."""
@@ -94,16 +129,21 @@ class Rehearsal:
             self._deliver()
             for incident_id, kind in self._passed_deadlines():
                 self._follow(decide_deadline(kind, self.incidents[incident_id], self.policy, self.now))
+            due = self._passed_watches()
+            if due:
+                self._decide([(watch.alert, Cause.WATCH_DUE) for watch in due])
         self.now = max(self.now, at)
 
     def next_due_at(self) -> datetime | None:
         """When something happens by itself next; None if nothing does."""
         while self._due and self._deadlines.get((self._due[0][1], self._due[0][2])) != self._due[0][0]:
             heapq.heappop(self._due)
-        deadline_at = self._due[0][0] if self._due else None
+        while self._watches_due and not self._is_due(*self._watches_due[0]):
+            heapq.heappop(self._watches_due)
+        firsts = [heap[0][0] for heap in (self._due, self._watches_due) if heap]
         # What is due and yet waits is held back by the state of its incident, and only a decision changes that.
         delivery_at = self._waiting.next_due_at()
-        return min((at for at in (deadline_at, delivery_at) if at is not None), default=None)
+        return min(firsts if delivery_at is None else [*firsts, delivery_at], default=None)
 
     # ------------------------------------------------------------------ what can be seen
 
@@ -117,30 +157,56 @@ class Rehearsal:
 
     # ------------------------------------------------------------------ what the store does
 
-    def _look(self, alerts: Sequence[Alert], truncated_count: int) -> tuple[list[Sighting], Snapshot]:
+    def _look(self, asked: Sequence[tuple[Alert, Cause]], truncated_count: int) -> tuple[list[Sighting], Snapshot]:
         """The alerts with what the rules say of those that are news, and all that bears on them, as the store reads it."""
-        known = {alert.key: self._alerts[alert.key] for alert in alerts if alert.key in self._alerts}
+        known = {alert.key: self._alerts[alert.key] for alert, _ in asked if alert.key in self._alerts}
         found = [one.incident_id for one in known.values() if one.incident_id in self.incidents]
         sightings = []
-        for alert in alerts:
+        for alert, cause in asked:
             before = known.get(alert.key)
             own = self.incidents.get(before.incident_id) if before else None
-            if not needs_classification(alert, before, own, self.now, self.policy):
-                sightings.append(Sighting(alert, None, truncated_count))
-                continue
-            label = classify(alert, self.policy.ruleset)
-            self.asked.append(Asked(alert, label))
-            sightings.append(Sighting(alert, label, truncated_count))
-            found += self._by_dedup_key.get(correlate.dedup_key_of(alert.key, label), ())
-            found += self._by_correlate_key.get(label.correlate_key, ()) if label.correlate_key else ()
+            sightings.append(
+                sight(alert, before, own, self.policy, self.now, truncated_count=truncated_count, cause=cause)
+            )
+        needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
+        for index, keys in (
+            (self._by_dedup_key, needs.dedup_keys),
+            (self._by_correlate_key, needs.correlate_keys),
+            (self._by_collects_key, needs.collects_keys),
+        ):
+            found += [incident_id for key in sorted(keys) for incident_id in index.get(key, ())]
         incidents = {incident_id: self.incidents[incident_id] for incident_id in found}
         members = {
             (incident_id, alert.key): self.members[incident_id, alert.key]
             for incident_id in incidents
-            for alert in alerts
+            for alert, _ in asked
             if (incident_id, alert.key) in self.members
         }
-        return sightings, Snapshot(known, incidents, members, self._next_number)
+        if needs.collectors:
+            incidents |= {one.id: one for one in self.incidents.values() if one.state.is_open}
+            members |= self._firing
+        firing = (
+            next(
+                (one for one in self._firing.values() if self._is_firing(one) and inhibits(one, inhibition, alert)),
+                None,
+            )
+            for inhibition, alert in needs.inhibitions
+        )
+        snapshot = Snapshot(
+            alerts=known,
+            incidents=incidents,
+            members=members,
+            next_number=self._next_number,
+            watches=self.watches,
+            silences=tuple(one for one in self.silences if one.ends_at > self.now),
+            firing=tuple(one for one in firing if one is not None),
+        )
+        return sightings, snapshot
+
+    def _is_firing(self, member: Member) -> bool:
+        """Whether the alert fires in this very incident: one that went to another leaves its row behind."""
+        known = self._alerts[member.key]
+        return known.state is AlertState.FIRING and known.incident_id == member.incident_id
 
     def _follow(self, decision: Decision) -> None:
         """Write the decision, then send what is due."""
@@ -149,7 +215,15 @@ class Rehearsal:
 
     def _write(self, decision: Decision) -> None:
         self._alerts |= {alert.key: alert for alert in decision.alerts}
-        self.members |= {(member.incident_id, member.key): member for member in decision.members}
+        for member in decision.members:
+            place = (member.incident_id, member.key)
+            self.members[place] = member
+            known = self._alerts.get(member.key)
+            if member.state is AlertState.FIRING and known is not None and known.incident_id == member.incident_id:
+                self._firing[place] = member
+            else:
+                self._firing.pop(place, None)
+        self._write_watches(decision)
         for incident in decision.incidents:
             self._index(incident)
         for drop in decision.drops:
@@ -179,6 +253,32 @@ class Rehearsal:
         self._has_news |= {entry.incident_id for entry in decision.timeline if entry.for_ticket}
         self._next_number = decision.next_number or self._next_number
 
+    def _write_watches(self, decision: Decision) -> None:
+        for key in decision.ended_watches:
+            self.watches.pop(key, None)
+        for watch in decision.watches:
+            self._put_watch(watch)
+        for release in decision.releases:
+            for watch in list(self.watches.values()):
+                if watch.by == release.by and watch.due_at > release.due_at:
+                    self._put_watch(replace(watch, due_at=release.due_at))
+
+    def _put_watch(self, watch: Watch) -> None:
+        self.watches[watch.key] = watch
+        heapq.heappush(self._watches_due, (watch.due_at, watch.key))
+
+    def _is_due(self, at: datetime, key: AlertKey) -> bool:
+        return key in self.watches and self.watches[key].due_at == at
+
+    def _passed_watches(self) -> list[Watch]:
+        """Those that are due by now, as they are."""
+        due: dict[AlertKey, Watch] = {}
+        while self._watches_due and self._watches_due[0][0] <= self.now:
+            at, key = heapq.heappop(self._watches_due)
+            if self._is_due(at, key):
+                due[key] = self.watches[key]
+        return list(due.values())
+
     def _index(self, incident: Incident) -> None:
         """Keep the incident where alerts find it: until it is closed, under keys that never change."""
         before = self.incidents.get(incident.id)
@@ -187,6 +287,8 @@ class Rehearsal:
         places = [(self._by_dedup_key, incident.dedup_key)]
         if incident.correlate_key:
             places.append((self._by_correlate_key, incident.correlate_key))
+        if incident.collects_key:
+            places.append((self._by_collects_key, incident.collects_key))
         for index, key in places:
             if before is None:
                 index.setdefault(key, []).append(incident.id)

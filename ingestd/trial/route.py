@@ -9,6 +9,7 @@ from datetime import datetime
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify, trace
 from ingestd.core.effects import DeadlineKind, Finding
+from ingestd.core.enrich import enrich
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind
 from ingestd.core.policy import Policy
@@ -18,6 +19,7 @@ from ingestd.trial.rehearsal import Performed, Rehearsal
 
 _UNLESS = "unless: "
 _ANY = "match_any: "
+_EXPIRES = "expires: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ def follow(alerts: Sequence[Alert], policy: Policy, now: datetime, *, truncated_
     at_once.receive(alerts, truncated_count)
     at_once.pass_until(now)
     let_nobody_answer(rehearsal)
-    routes = tuple(_route(alert, finding, rehearsal) for alert, finding in zip(alerts, decision.findings, strict=True))
+    routes = tuple(
+        _route(alert, finding, rehearsal, now) for alert, finding in zip(alerts, decision.findings, strict=True)
+    )
     return Routes(routes, rehearsal, Standing(at_once, now, last))
 
 
@@ -66,10 +70,12 @@ def let_nobody_answer(rehearsal: Rehearsal) -> None:
         rehearsal.pass_until(due_at)
 
 
-def why_not(failed_on: str) -> str:
+def in_words(failed_on: str) -> str:
     """The part of a rule that did not hold, in words: ``needs env = prod``, ``unless cluster = canary``."""
     if failed_on.startswith(_UNLESS):
         return f"unless {failed_on.removeprefix(_UNLESS)}"
+    if failed_on.startswith(_EXPIRES):
+        return f"expired: {failed_on.removeprefix(_EXPIRES)}"
     if failed_on.startswith(_ANY):
         return "needs one of its match_any"
     return f"needs {failed_on}"
@@ -79,16 +85,17 @@ def _is_escalating(incident: Incident, rehearsal: Rehearsal) -> bool:
     return rehearsal.deadline_of(incident.id, DeadlineKind.ESCALATE) is not None
 
 
-def _route(alert: Alert, finding: Finding, rehearsal: Rehearsal) -> Route:
+def _route(alert: Alert, finding: Finding, rehearsal: Rehearsal, now: datetime) -> Route:
     ruleset = rehearsal.policy.ruleset
-    label = classify(alert, ruleset)
+    alert = enrich(alert, ruleset.enrich, ruleset.services)
+    label = classify(alert, ruleset, now)
 
     def mine(kind: EffectKind) -> Iterable[Performed]:
         return (one for one in rehearsal.done(kind) if one.delivery.incident_id == finding.incident_id)
 
     return Route(
         alert=alert,
-        trace=trace(alert, ruleset),
+        trace=trace(alert, ruleset, now),
         label=label,
         finding=finding,
         incident=rehearsal.incidents.get(finding.incident_id) if finding.incident_id else None,

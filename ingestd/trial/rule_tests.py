@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
 from ingestd.config.load import Loaded
 from ingestd.config.problems import Problem, did_you_mean, in_order
 from ingestd.config.rule_files import rule_paths, shown_path, test_paths
-from ingestd.config.rule_test_model import ExpectModel, RuleTestFileModel, RuleTestModel, StepModel
+from ingestd.config.rule_test_model import ExpectModel, RuleTestFileModel, RuleTestModel, SilenceModel, StepModel
 from ingestd.config.validation import Place, locate, validate
 from ingestd.config.yaml_tree import Document, Node, Sequence, read_document
 from ingestd.config.yaml_tree import Mapping as YamlMapping
 from ingestd.core.alert import ParsedEnvelope, Unreadable
+from ingestd.core.matchers import MatcherError, parse_matcher
 from ingestd.core.names import AlertStatus
+from ingestd.core.windows import instant_of
 from ingestd.trial.written_alert import Doors, WrittenAlertError, doors_of, written_alert
 
 BEGIN: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -48,11 +50,29 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person resolves the incident that was touched last."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Somebody makes a silence, for so long."""
+
+    matchers: tuple[str, ...]
+    seconds: int
+
+
+Action = Fire | Arrive | Acknowledge | Resolve | Hush
+
+
+@dataclass(frozen=True, slots=True)
 class RuleTestStep:
     """What happens so many seconds after the beginning (None: time only passes), and what must hold then."""
 
     after_seconds: int
-    action: Fire | Arrive | Acknowledge | None
+    action: Action | None
     expect: ExpectModel | None
     line: int
 
@@ -86,6 +106,8 @@ class _Names:
     doors: Doors
     rule_files: Mapping[str, str]
     """The rule files by their names; the value is how each is written in problems."""
+    zone: tzinfo
+    """Of instants for which none is written."""
     tests: list[RuleTest] = field(default_factory=list)
 
 
@@ -100,6 +122,7 @@ def read_tests(loaded: Loaded) -> RuleTests:
         expectable_names(loaded),
         doors_of(loaded.config),
         {one.name: shown_path(one, path, shown) for one in with_rules},
+        loaded.config.timezone,
     )
     problems: list[Problem] = []
     for file in sorted((*with_rules, *with_tests)):
@@ -118,6 +141,8 @@ def expectable_names(loaded: Loaded) -> Mapping[str, tuple[str, frozenset[str]]]
     config = loaded.config
     return {
         "rule": ("rule", frozenset(rule.name for rule in loaded.ruleset.rules)),
+        "maintenance": ("window", frozenset(window.name for window in loaded.ruleset.maintenance)),
+        "parent": ("rule", frozenset(rule.name for rule in loaded.ruleset.rules)),
         "team": ("team", frozenset(config.teams)),
         "page": ("policy", frozenset(config.policies)),
         "ticket": ("connector", frozenset(config.connectors)),
@@ -185,8 +210,7 @@ class _Reader:
             if model.tz is not None:
                 self._report(("tz",), "test", "at says already where it is", "leave out tz, or the offset")
             return model.at.astimezone(UTC)
-        # Of an hour that comes twice this is the first; an hour that is left out is the one after it.
-        return model.at.replace(tzinfo=model.tz or UTC).astimezone(UTC)
+        return instant_of(model.at, model.tz or self._names.zone)
 
     def _steps(self, models: Iterable[StepModel], begins_at: datetime) -> Iterable[RuleTestStep]:
         seconds = 0
@@ -197,15 +221,14 @@ class _Reader:
             if model.at_seconds is not None and model.at_seconds < seconds:
                 self._report((*place, "at"), "test", "time only goes forward", "put the steps into their order")
             seconds = max(seconds, model.at_seconds or 0)
-            if model.ack is not None and not is_touched:
-                self._report((*place, "ack"), "test", "there is nothing to acknowledge yet", "let an alert fire first")
+            for key, what in (("ack", "acknowledge"), ("resolved_by", "resolve")):
+                if getattr(model, key) is not None and not is_touched:
+                    self._report((*place, key), "test", f"there is nothing to {what} yet", "let an alert fire first")
             is_touched = is_touched or model.alert is not None or model.payload is not None
             self._check(model.expect, (*place, "expect"))
             yield RuleTestStep(seconds, self._action(model, place, begins_at), model.expect, span.line if span else 0)
 
-    def _action(
-        self, model: RuleTestModel | StepModel, place: Place, begins_at: datetime
-    ) -> Fire | Arrive | Acknowledge | None:
+    def _action(self, model: RuleTestModel | StepModel, place: Place, begins_at: datetime) -> Action | None:
         if model.alert is not None:
             return self._fire(model.alert, (*place, "alert"), begins_at, is_over=False)
         if model.payload is not None and model.source is not None:
@@ -215,6 +238,10 @@ class _Reader:
                 return self._fire(model.resolve, (*place, "resolve"), begins_at, is_over=True)
             if model.ack is not None:
                 return Acknowledge(model.ack)
+            if model.resolved_by is not None:
+                return Resolve(model.resolved_by)
+            if model.silence is not None:
+                return self._hush(model.silence, (*place, "silence", "match"))
         return None
 
     def _fire(self, fields: Mapping[str, str], place: Place, at: datetime, *, is_over: bool) -> Fire | None:
@@ -225,6 +252,14 @@ class _Reader:
             self._document.report(span, "alert", str(exc), hint=exc.hint)
             return None
         return Fire(fields, is_over)
+
+    def _hush(self, model: SilenceModel, place: Place) -> Hush:
+        for number, text in enumerate(model.match):
+            try:
+                parse_matcher(text)
+            except MatcherError as exc:
+                self._report((*place, number), "matcher", str(exc), exc.hint)
+        return Hush(model.match, model.for_seconds)
 
     def _arrive(self, name: str, source: str, place: Place) -> Arrive | None:
         if not self._names.doors.knows(source):

@@ -10,16 +10,15 @@ from ingestd.config.load import Loaded
 from ingestd.config.policy import build_policy
 from ingestd.config.rule_test_model import ExpectModel
 from ingestd.core.alert import Alert
-from ingestd.core.classify import first_failure, trace
+from ingestd.core.classify import trace, why_not
 from ingestd.core.decide import Answer, AnswerAction
-from ingestd.core.effects import Decision
-from ingestd.core.names import AlertKey, AlertStatus, IncidentId
+from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Rule
 from ingestd.trial.expectations import Difference, Standing, differences, facts, since
 from ingestd.trial.rehearsal import Rehearsal
-from ingestd.trial.route import why_not
-from ingestd.trial.rule_tests import Acknowledge, Arrive, Fire, RuleTest, RuleTestStep
+from ingestd.trial.route import in_words
+from ingestd.trial.rule_tests import Acknowledge, Arrive, Fire, Hush, Resolve, RuleTest, RuleTestStep
 from ingestd.trial.written_alert import Doors, doors_of, written_alert
 
 
@@ -104,7 +103,6 @@ class _Run:
         self._test = test
         self._doors = doors
         self._rehearsal = Rehearsal(policy, test.begins_at)
-        self._touched: IncidentId | None = None
         self._firing_since: dict[AlertKey, datetime] = {}
         self._shortfalls: list[Shortfall] = []
         self._problems: list[str] = []
@@ -131,20 +129,28 @@ class _Run:
 
     @property
     def _standing(self) -> Standing:
-        return Standing(self._rehearsal, self._test.begins_at, self._touched)
+        return Standing(self._rehearsal, self._test.begins_at, self._rehearsal.touched)
 
     def _take(self, step: RuleTestStep) -> None:
+        touched = self._rehearsal.touched
         match step.action:
             case Fire() as fire:
-                self._note(self._rehearsal.receive([self._alert(fire)]))
+                self._rehearsal.receive([self._alert(fire)])
             case Arrive(envelope=envelope):
-                self._note(self._rehearsal.receive(envelope.alerts, envelope.truncated_count))
+                self._rehearsal.receive(envelope.alerts, envelope.truncated_count)
             case Acknowledge(by=by):
-                if self._touched is None:
+                if touched is None:
                     self._problems.append(f"line {step.line}: {by} acknowledges, and no incident was opened")
                     return
-                answer = Answer(self._touched, AnswerAction.ACKNOWLEDGE, by, "test")
-                self._note(self._rehearsal.answer(answer))
+                answer = Answer(touched, AnswerAction.ACKNOWLEDGE, by, "test")
+                self._rehearsal.answer(answer)
+            case Resolve(by=by):
+                if touched is None:
+                    self._problems.append(f"line {step.line}: {by} resolves, and no incident was opened")
+                    return
+                self._rehearsal.answer(Answer(touched, AnswerAction.RESOLVE, by, "test"))
+            case Hush(matchers=matchers, seconds=seconds):
+                self._rehearsal.hush(matchers, seconds)
             case None:
                 pass
 
@@ -158,13 +164,6 @@ class _Run:
             return replace(alert, starts_at=starts_at)
         self._firing_since.pop(alert.key, None)
         return written_alert(fire.fields, self._doors, AlertStatus.RESOLVED, starts_at=starts_at, ends_at=now)
-
-    def _note(self, decision: Decision) -> None:
-        """Remember the incident that was touched last: the one of the last finding, else of the answer."""
-        for finding in decision.findings:
-            self._touched = finding.incident_id or self._touched
-        if not decision.findings and decision.incidents:
-            self._touched = decision.incidents[-1].id
 
     def _compare(self, expect: ExpectModel | None, when: str, line: int) -> None:
         found = differences(expect, self._standing) if expect is not None else []
@@ -182,9 +181,10 @@ class _Run:
         wanted = next((one for one in ruleset.rules if one.name == rule), None)
         if wanted is None:
             return f"{rule} is not among the rule files that this test tries"
-        failed_on = first_failure(wanted.condition, alert)
+        now = self._rehearsal.now
+        failed_on = why_not(wanted, alert, now)
         if failed_on:
-            return f"{rule} does not match: {why_not(failed_on)}"
-        decided = trace(alert, ruleset)[-1]
+            return f"{rule} does not match: {in_words(failed_on)}"
+        decided = trace(alert, ruleset, now)[-1]
         place = f" ({decided.file}:{decided.line})" if decided.file else ""
         return f"{rule} would match, but {decided.rule}{place} comes first"

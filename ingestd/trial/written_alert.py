@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from ingestd.config.model import Config
 from ingestd.config.problems import did_you_mean
 from ingestd.core import sources
 from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
+from ingestd.core.fingerprint import alert_key, label_fingerprint
 from ingestd.core.matchers import ANNOTATION_PREFIX
 from ingestd.core.names import AlertStatus
 from ingestd.core.sources import ReadLimits, SourceKind
@@ -23,7 +24,8 @@ from ingestd.core.sources import ReadLimits, SourceKind
 SOURCE_FIELD: Final = "alert.source"
 SUMMARY_FIELD: Final = "alert.summary"
 VALUE_FIELD: Final = "alert.value"
-_WRITABLE: Final = (SOURCE_FIELD, SUMMARY_FIELD, VALUE_FIELD)
+_OF_MAIL: Final = {"alert.sender": "sender", "alert.subject": "subject", "alert.body": "body"}
+_WRITABLE: Final = (SOURCE_FIELD, SUMMARY_FIELD, VALUE_FIELD, *_OF_MAIL)
 _DERIVED: Final = {
     "alert.rule": "it follows from the label alertname (or rulename): write that",
     "alert.status": "an alert fires; for its end there is  resolve",
@@ -108,9 +110,10 @@ def written_alert(
     }
     if SUMMARY_FIELD in fields:
         annotations["summary"] = fields[SUMMARY_FIELD]
+    mail: dict[str, str] = {attribute: fields[name] for name, attribute in _OF_MAIL.items() if name in fields}
     raw = {
         "status": status.value,
-        "labels": labels,
+        "labels": labels or dict.fromkeys(mail, "mail"),  # a mail need not have any, a webhook's alert must
         "annotations": annotations,
         "startsAt": starts_at.isoformat(),
         "endsAt": ends_at.isoformat() if ends_at else None,
@@ -121,4 +124,16 @@ def written_alert(
     parsed = doors.read(source, json.dumps({**head, "alerts": [raw]}).encode())
     if isinstance(parsed, Unreadable):
         raise WrittenAlertError(parsed.detail.partition(";")[0].replace("alerts[0].", ""))
-    return parsed.alerts[0]
+    alert = parsed.alerts[0]
+    if not mail:
+        return alert
+    # Two mails that differ in who sent them or in their subject are two alerts, if their labels say nothing else.
+    identity = labels | {name: mail[name] for name in ("sender", "subject") if name in mail}
+    return replace(
+        alert,
+        labels=labels if not labels else alert.labels,
+        key=alert_key(source, label_fingerprint(identity)),
+        sender=mail.get("sender", ""),
+        subject=mail.get("subject", ""),
+        body=mail.get("body", ""),
+    )

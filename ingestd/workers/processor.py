@@ -41,6 +41,10 @@ PARTLY_UNREADABLE = "partly_unreadable"
 """Some alerts of the envelope were decided, others could not be read."""
 
 
+RULES_VERSION_CHARS = 12
+"""So much of the ruleset's hash stands in findings, logs and pages."""
+
+
 @dataclass(slots=True)
 class BatchReport:
     """What one transaction did."""
@@ -57,7 +61,7 @@ class BatchReport:
     def note(self, decision: Decision) -> None:
         """Remember whom to wake."""
         self.connectors.update(effect.connector for effect in decision.effects)
-        self.has_deadlines = self.has_deadlines or bool(decision.deadlines)
+        self.has_deadlines = self.has_deadlines or decision.has_dues
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class LastRead:
 
 def disposition_of(findings: Sequence[dict[str, Any]]) -> str:
     """The one word for what became of an envelope: the most that any of its alerts brought about."""
-    order = ("incident", "joined", "resolved", "vanished", "duplicate", "ignored")
+    order = ("incident", "joined", "resolved", "vanished", "held", "duplicate", "ignored")
     found = {_weight(finding) for finding in findings}
     return next((word for word in order if word in found), "empty")
 
@@ -100,11 +104,12 @@ def _weight(finding: dict[str, Any]) -> str:
         Verdict.RESOLVE: "resolved",
         Verdict.VANISHED: "vanished",
         Verdict.REPEAT: "duplicate",
+        Verdict.HELD: "held",
     }.get(finding["verdict"], "ignored")
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
-    return {
+    plain = {
         "alert": finding.key,
         "verdict": finding.verdict.value,
         "reason": finding.reason.value,
@@ -112,6 +117,11 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "join": finding.join.value if finding.join else None,
         "rule": finding.rule,
     }
+    if finding.rules_version:
+        plain["rules_version"] = finding.rules_version[:RULES_VERSION_CHARS]
+    if finding.restraint is not None:
+        plain["held_by"] = finding.restraint.text
+    return plain
 
 
 def process_batch(

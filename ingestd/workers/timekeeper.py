@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
-from ingestd.core.decide import decide_deadline
-from ingestd.core.effects import Deadline, Decision
+from ingestd.core.decide import decide_alerts, decide_deadline
+from ingestd.core.effects import Deadline, Decision, JoinReason
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect, incidents
+from ingestd.store import apply, dialect, incidents, snapshot, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -41,6 +41,26 @@ def keep_deadlines(connection: Connection, policy: Policy, now: datetime, limit:
     return decisions
 
 
+def keep_watches(connection: Connection, policy: Policy, now: datetime, limit: int) -> Decision:
+    """Look again at every alert whose watch is due, in the caller's transaction; at most ``limit``, all in one decision."""
+    dialect.serialise_decisions(connection)
+    due = watches.due(connection, now, limit)
+    if not due:
+        return Decision()
+    sightings, known = snapshot.load_due(connection, due, policy, now)
+    decision = decide_alerts(sightings, known, policy, now)
+    apply.write(connection, decision, now)
+    return decision
+
+
+def postpone_first_watch(connection: Connection, now: datetime) -> str:
+    """Put off the watch that is due longest, so that those behind it are kept; gives its alert, empty if there is none."""
+    first = next(iter(watches.due(connection, now, 1)), None)
+    if first is not None:
+        watches.save(connection, [replace(first, due_at=now + POSTPONED)], [])
+    return first.key if first else ""
+
+
 def postpone_first(connection: Connection, now: datetime) -> Deadline | None:
     """Put off the deadline that passed longest ago, so that those behind it are kept; None if there is none."""
     first = next(iter(incidents.due_deadlines(connection, now, 1)), None)
@@ -50,7 +70,7 @@ def postpone_first(connection: Connection, now: datetime) -> Deadline | None:
 
 
 class Timekeeper:
-    """The worker's step around ``keep_deadlines``."""
+    """The worker's step around ``keep_deadlines`` and ``keep_watches``."""
 
     def __init__(self, database: Database, current: Current, clock: Clock, metrics: Metrics, wake: Wake) -> None:
         self._database = database
@@ -60,9 +80,15 @@ class Timekeeper:
         self._wake = wake
         self._alone_count = 0
         """How many deadlines are still decided one by one, since one of them breaks the decision."""
+        self._watch_alone_count = 0
+        """The same of watches."""
 
     async def run_once(self) -> bool:
-        """Decide what is due; true if there may be more. A deadline that breaks the decision is put off: it cannot stop the others."""
+        """Decide what is due; true if there may be more. What breaks the decision is put off: it cannot stop the others."""
+        has_more_watches = await self._keep_watches()
+        return await self._keep_deadlines() or has_more_watches
+
+    async def _keep_deadlines(self) -> bool:
         limit = 1 if self._alone_count else BATCH_COUNT
         now = self._clock.now()
         try:
@@ -77,18 +103,42 @@ class Timekeeper:
             return True
         self._alone_count = max(0, self._alone_count - 1)
         for decision in decisions:
-            self._wake.after_decision(decision)
-            for entry in decision.timeline:
-                if entry.reason == "exhausted":
-                    self._metrics.exhausted.inc()
-                    log.error(log_events.ESCALATION_EXHAUSTED, incident=entry.incident_id)
-                else:
-                    log.info(
-                        log_events.INCIDENT_CHANGED, incident=entry.incident_id, change=entry.kind, reason=entry.reason
-                    )
+            self._tell(decision)
         return len(decisions) == limit
 
+    async def _keep_watches(self) -> bool:
+        limit = 1 if self._watch_alone_count else BATCH_COUNT
+        now = self._clock.now()
+        try:
+            decision = await self._database.run(keep_watches, self._current.policy, now, limit)
+        except Exception as error:
+            if dialect.is_trouble(error):
+                raise
+            if self._watch_alone_count:
+                broken = await self._database.run(postpone_first_watch, now)
+                log.exception(log_events.DEADLINE_POSTPONED, alert=broken)
+            self._watch_alone_count = BATCH_COUNT
+            return True
+        self._watch_alone_count = max(0, self._watch_alone_count - 1)
+        self._tell(decision)
+        for finding in decision.findings:
+            if finding.join is JoinReason.OPENED:
+                self._metrics.incidents_opened.inc()
+        return len(decision.findings) == limit
+
+    def _tell(self, decision: Decision) -> None:
+        self._wake.after_decision(decision)
+        for entry in decision.timeline:
+            if entry.reason == "exhausted":
+                self._metrics.exhausted.inc()
+                log.error(log_events.ESCALATION_EXHAUSTED, incident=entry.incident_id)
+            else:
+                log.info(
+                    log_events.INCIDENT_CHANGED, incident=entry.incident_id, change=entry.kind, reason=entry.reason
+                )
+
     async def idle_seconds(self) -> float:
-        """Until the next deadline."""
-        due_at = await self._database.read(incidents.next_deadline_at)
+        """Until the next deadline, or until the next watch is due."""
+        dues = [await self._database.read(read) for read in (incidents.next_deadline_at, watches.next_due_at)]
+        due_at = min((due for due in dues if due is not None), default=None)
         return 3600.0 if due_at is None else max(0.001, (due_at - self._clock.now()).total_seconds())

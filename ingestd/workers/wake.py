@@ -26,4 +26,4 @@ class Wake:
 
     def after_decision(self, decision: Decision) -> None:
         """A decision was written."""
-        self.after({effect.connector for effect in decision.effects}, has_deadlines=bool(decision.deadlines))
+        self.after({effect.connector for effect in decision.effects}, has_deadlines=decision.has_dues)

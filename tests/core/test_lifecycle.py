@@ -167,7 +167,8 @@ def test_triggered_and_acknowledged_the_paging_stops():
     decision, now = answers(TRIGGERED)
     assert (now.state, now.acknowledged_by, now.acknowledged_at) == (ACKNOWLEDGED, "bo", NOW)
     assert [(drop.kinds, drop.reason) for drop in decision.drops] == [((EffectKind.PAGE,), DropReason.ACKNOWLEDGED)]
-    assert decision.cleared_deadlines == ((INC, DeadlineKind.ESCALATE),)
+    paging = (DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE)
+    assert decision.cleared_deadlines == tuple((INC, kind) for kind in paging)
     assert effects(decision) == ["ticket-comment"]
 
 
@@ -317,7 +318,7 @@ def test_a_worse_alert_without_a_policy_pages_nobody(state):
 )
 def test_the_grace_doubles_with_each_return_up_to_the_reopen_window(reopened, window, expected):
     flapping = incident(reopen_count=reopened, reopen_within_seconds=window)
-    assert lifecycle.grace_seconds(flapping, POLICY) == expected
+    assert lifecycle.grace_seconds(flapping, POLICY, NOW) == expected
 
 
 def test_comments_are_gathered_into_one():

@@ -2,8 +2,9 @@
 
 from ingestd.core.matchers import Field
 from ingestd.core.names import Level, Severity
-from ingestd.core.rule_compiler import Fault, Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Condition, TicketPlan
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Fault, Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Condition, TeamRoute, TicketPlan
 
 KNOWN = Known(
     teams={"default": TeamRoute("p", TicketPlan("t")), "web": TeamRoute()},
@@ -13,7 +14,7 @@ KNOWN = Known(
 
 
 def compiled(*drafts: RuleDraft, known: Known = KNOWN):
-    return compile_rules(drafts, DEFAULT_MATRIX, known, "version")
+    return compile_rules(drafts, Stages(DEFAULT_MATRIX, "version"), known)
 
 
 def faults_of(*drafts: RuleDraft) -> list[tuple[int, tuple[str | int, ...], str]]:
@@ -35,7 +36,7 @@ def test_the_built_in_rule_comes_last_and_the_order_is_kept():
 
 def test_the_built_in_rule_follows_the_matrix():
     matrix = {**DEFAULT_MATRIX, (Level.MEDIUM, Level.MEDIUM): Severity.HIGH}
-    ruleset, _ = compile_rules([], matrix, KNOWN, "v")
+    ruleset, _ = compile_rules([], Stages(matrix, "v"), KNOWN)
     assert ruleset.rules[-1].severity is Severity.HIGH
 
 

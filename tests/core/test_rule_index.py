@@ -12,6 +12,7 @@ from ingestd.core.matchers import MatcherError, parse_matcher, parse_selector
 from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
 from ingestd.core.rule_index import index_conditions
 from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Rule, Ruleset
+from ingestd.testing.builders import NOW
 
 
 def alert(labels=None, annotations=None, *, source="am", status=AlertStatus.FIRING, rule_name="") -> Alert:
@@ -129,8 +130,8 @@ def test_the_index_and_trying_every_rule_always_agree(conditions, alerts):
         event(
             f"{'some' if met else 'no'} rule matches, {'fewer than all' if len(found) <= len(conditions) else 'all'} tried"
         )
-        steps = trace(seen, indexed)
-        assert classify(seen, indexed).rule == steps[-1].rule
+        steps = trace(seen, indexed, NOW)
+        assert classify(seen, indexed, NOW).rule == steps[-1].rule
         assert [step.has_matched for step in steps] == [False] * (len(steps) - 1) + [True]
 
 

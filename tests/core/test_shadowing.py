@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
 from ingestd.core.names import AlertKey, AlertStatus
-from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset, TeamRoute
 from ingestd.core.shadowing import Shadow, shadowed
+from ingestd.testing.builders import NOW
 
 
 def ruleset(*drafts: RuleDraft) -> Ruleset:
-    compiled, faults = compile_rules(drafts, DEFAULT_MATRIX, Known({"default": TeamRoute()}), "v")
+    compiled, faults = compile_rules(drafts, Stages(DEFAULT_MATRIX, "v"), Known({"default": TeamRoute()}))
     assert not faults, faults
     return compiled
 
@@ -129,7 +131,7 @@ def test_what_is_reported_decides_about_no_alert_at_all(several):
     named = [RuleDraft(f"r{n}", match=d.match, match_any=d.match_any, unless=d.unless) for n, d in enumerate(several)]
     compiled = ruleset(*named)
     reported = {compiled.rules[shadow.position].name for shadow in shadowed(compiled)}
-    assert not reported & {classify(one, compiled).rule for one in ALERTS}
+    assert not reported & {classify(one, compiled, NOW).rule for one in ALERTS}
 
 
 def test_two_thousand_rules_are_looked_through_in_a_second():

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from ingestd.core.names import IncidentState, Level, PersonName, Severity
 from ingestd.core.policy import EscalationPolicy, Step
-from ingestd.core.rule_compiler import Known, RuleDraft, TeamRoute, compile_rules
-from ingestd.core.ruleset import DEFAULT_MATRIX, TicketPlan
+from ingestd.core.rule_compiler import compile_rules
+from ingestd.core.rule_draft import Known, RuleDraft, Stages
+from ingestd.core.ruleset import DEFAULT_MATRIX, TeamRoute, TicketPlan
 from ingestd.testing.world import RULES, World, alertmanager_body, policy
 
 PAGED = ("ada", "sms", "page")
@@ -198,7 +199,7 @@ def a_policy_where_correlation_ignores_the_rule(**changes: object):
         frozenset({"default", "night"}),
         frozenset({"tickets"}),
     )
-    ruleset, faults = compile_rules(drafts, DEFAULT_MATRIX, known, "test")
+    ruleset, faults = compile_rules(drafts, Stages(DEFAULT_MATRIX, "test"), known)
     assert not faults, faults
     plain = policy(RULES)
     night = EscalationPolicy("night", (Step((PersonName("cy"),), 300),))

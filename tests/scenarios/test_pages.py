@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ingestd.core.names import Channel, IncidentState, PersonName
 from ingestd.core.policy import EscalationPolicy, Person, Step
-from ingestd.core.rule_compiler import RuleDraft
+from ingestd.core.rule_draft import RuleDraft
 from ingestd.core.ruleset import UNMATCHED
 from ingestd.testing.outside import Fault
 from ingestd.testing.world import RULES, alertmanager_body, policy

@@ -1,7 +1,7 @@
 """Numbered steps that bring a database from one schema version to the next.
 
-``STEPS[n]`` brings version n to n + 1. A step is never edited once a release has shipped it. Before the second step is
-written, the first is frozen: the tables as they were then, spelled out in its own module.
+``STEPS[n]`` brings version n to n + 1. A step is never edited once a release has shipped it: it spells out
+the tables as they were then, and does not look at ``schema``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from ingestd.store.migrations import m0001_first_tables
+from ingestd.store.migrations import m0001_first_tables, m0002_held_alerts
 
-STEPS: tuple[Callable[[Connection], None], ...] = (m0001_first_tables.upgrade,)
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    m0001_first_tables.upgrade,
+    m0002_held_alerts.upgrade,
+)

@@ -1,0 +1,66 @@
+"""Where in a rule file a fault of the compiler stands, and what is suspicious about how its matchers are written."""
+
+from __future__ import annotations
+
+from ingestd.config.problems import Problem, did_you_mean
+from ingestd.config.validation import locate
+from ingestd.config.yaml_tree import Document, Node, Scalar, Sequence, Span
+from ingestd.config.yaml_tree import Mapping as YamlMapping
+from ingestd.core.rule_draft import Fault
+
+_NAME_KEYS = {"rules": "rule", "enrich": "name", "maintenance": "name"}
+
+
+def place_of(fault: Fault, document: Document, number: int) -> Problem:
+    """The problem of a fault: in the rule, or in the file's defaults where the rule got it from."""
+    node: Node | None = None
+    for start in ((fault.section, number), ("defaults",)):
+        found = _node_at(document.root, (*start, *fault.place))
+        if found is not None:
+            node = found
+            break
+    span = node.span if node is not None else locate(document.root, (fault.section, number, _NAME_KEYS[fault.section]))
+    if span is not None and isinstance(node, Scalar) and fault.offset is not None:
+        span = _inside(document, node, fault.offset, fault.length)
+    hint = fault.hint or (did_you_mean(fault.word, fault.known) if fault.word else "")
+    return document.problem(span, fault.code, fault.text, hint=hint)
+
+
+def _node_at(node: Node | None, place: tuple[str | int, ...]) -> Node | None:
+    for part in place:
+        match node:
+            case YamlMapping():
+                node = node.get(str(part))
+            case Sequence() if isinstance(part, int) and part < len(node.items):
+                node = node.items[part]
+            case _:
+                return None
+    return node
+
+
+def _inside(document: Document, node: Scalar, offset: int, length: int) -> Span:
+    """The place of a part of a text, if the file holds the text as it is; else of the whole text."""
+    text = str(node.value)
+    begin = node.span.column - 1 + (0 if node.is_plain else 1)
+    line = document.lines[node.span.line - 1]
+    if line[begin : begin + len(text)] != text:
+        return node.span
+    return Span(node.span.line, begin + offset + 1, max(1, min(length, len(text) - offset)))
+
+
+def lint_comments(document: Document, root: Node) -> None:
+    """A plain matcher before a ``#``: what follows is a comment, which is not always what the author meant."""
+    lists = [root.get(section) for section in _NAME_KEYS] if isinstance(root, YamlMapping) else []
+    for rule in (item for one in lists if isinstance(one, Sequence) for item in one.items):
+        for key in ("match", "match_any", "unless"):
+            matchers = rule.get(key) if isinstance(rule, YamlMapping) else None
+            for matcher in matchers.items if isinstance(matchers, Sequence) else ():
+                if not isinstance(matcher, Scalar) or not matcher.is_plain:
+                    continue
+                line = document.lines[matcher.span.line - 1]
+                end = matcher.span.column - 1 + matcher.span.length
+                rest = line[end:]
+                if rest.lstrip().startswith("#") and rest[:1] in {" ", "\t"}:
+                    span = Span(matcher.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
+                    hint = "put the matcher in single quotes if this belongs to it; else move it to a line of its own"
+                    document.lint(span, "comment", "text after # is ignored", hint=hint)

@@ -1,0 +1,227 @@
+"""What one alert changes: news is admitted, a repeat is remembered, an end ends something. And what a watch that is due changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ingestd.core import correlate, lifecycle, restraint
+from ingestd.core.admit import admit, member_of, name_of, watch_over
+from ingestd.core.alert import Alert
+from ingestd.core.classify import classify
+from ingestd.core.dedup import Judgement
+from ingestd.core.draft import Draft
+from ingestd.core.effects import Finding, Verdict, VerdictReason
+from ingestd.core.incident import AlertState, Incident, KnownAlert
+from ingestd.core.names import IncidentId
+from ingestd.core.policy import Policy
+from ingestd.core.restraint import Case
+from ingestd.core.sighting import Sighting, is_kept_quiet, judge
+from ingestd.core.watch import Watch
+
+
+def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
+    """Apply an alert that arrived; gives the incident for which it was news."""
+    alert = sighting.alert
+    known = draft.alert(alert.key)
+    own = draft.incident(known.incident_id) if known else None
+    judged = judge(alert, known, own, policy, draft.now)
+    if judged.verdict is Verdict.NEW:
+        label = sighting.label or classify(alert, policy.ruleset, draft.now)
+        return admit(draft, alert, label, known, own, judged, policy)
+    is_held = known is not None and known.state is AlertState.HELD
+    touched = None if is_held or own is None else own.id
+    draft.find(Finding(alert.key, judged.verdict, judged.reason, touched))
+    if known is None:
+        _remember_the_end(draft, alert)
+        return None
+    if judged.verdict is Verdict.STALE:
+        return None
+    if judged.verdict is Verdict.REPEAT:
+        _repeat(draft, alert, known, own, judged)
+        return None
+    return _end(draft, alert, known, own, judged, policy)
+
+
+def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
+    """A watch is due: what kept the alert back may be over, or it was not seen for so long that it counts as cleared."""
+    alert = sighting.alert
+    known, watch = draft.alert(alert.key), draft.watch(alert.key)
+    own = draft.incident(known.incident_id) if known else None
+    unchanged = Finding(alert.key, Verdict.REPEAT, VerdictReason.STILL_HELD, own.id if own else None)
+    if known is None or watch is None or known.state in {AlertState.CLEARED, AlertState.VANISHED}:
+        draft.end_watch(alert.key)
+        draft.find(unchanged)
+        return None
+    if watch.auto_resolve_seconds is not None:
+        clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
+        if clears_at <= draft.now:
+            judged = Judgement(Verdict.RESOLVE, VerdictReason.AUTO_RESOLVED)
+            draft.find(Finding(alert.key, judged.verdict, judged.reason, unchanged.incident_id))
+            return _end(draft, alert, known, own, judged, policy)
+    if known.state is AlertState.HELD:
+        label = sighting.label or classify(alert, policy.ruleset, draft.now)
+        judged = Judgement(Verdict.NEW, VerdictReason.STILL_HELD)
+        # Its message is not said again: it was last seen when it came.
+        touched = admit(draft, alert, label, known, own, judged, policy)
+        after = draft.alert(alert.key)
+        assert after is not None, "what was admitted is known"
+        draft.put_alert(replace(after, last_seen_at=known.last_seen_at))
+        _keep_end(draft, watch, known)
+        return touched
+    if is_kept_quiet(own) and own is not None:
+        return _weigh_again(draft, sighting, known, own, watch, policy)
+    draft.find(unchanged)
+    _watch_for_the_end(draft, watch, known)
+    return None
+
+
+def _weigh_again(
+    draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident, watch: Watch, policy: Policy
+) -> IncidentId | None:
+    """Ask again for an alert of an incident that does less than its rule says: is what took the rest away still there."""
+    alert = sighting.alert
+    label = sighting.label or classify(alert, policy.ruleset, draft.now)
+    case = Case(alert, label, correlate.dedup_key_of(alert.key, label), own, watch.since, is_fire=False)
+    weighed = restraint.weigh(draft, case, policy)
+    draft.find(
+        Finding(
+            alert.key,
+            Verdict.REPEAT,
+            VerdictReason.STILL_HELD,
+            own.id,
+            rule=label.rule,
+            restraint=weighed.restraint,
+            rules_version=label.rules_version,
+            window=weighed.window,
+            label=weighed.label,
+        )
+    )
+    watch_over(draft, case, weighed.restraint)
+    _keep_end(draft, watch, known)
+    if weighed.restraint is not None:
+        return None
+    incident = lifecycle.unquiet(draft, own, label, policy)
+    lifecycle.worsen(draft, incident, label, policy, is_new_alert=False)
+    return own.id
+
+
+def _keep_end(draft: Draft, before: Watch, known: KnownAlert) -> None:
+    """Looking at an alert is not seeing it: its end is counted from when it was last seen."""
+    watch = draft.watch(known.key)
+    if watch is None or watch.auto_resolve_seconds is None or before.auto_resolve_seconds is None:
+        return
+    clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
+    draft.put_watch(replace(watch, due_at=max(draft.now, min(watch.due_at, clears_at))))
+
+
+def _watch_for_the_end(draft: Draft, watch: Watch, known: KnownAlert) -> None:
+    if watch.auto_resolve_seconds is None:
+        draft.end_watch(watch.key)
+        return
+    clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
+    draft.put_watch(replace(watch, held=None, by="", due_at=clears_at))
+
+
+def _remember_the_end(draft: Draft, alert: Alert) -> None:
+    """The end of something that was never seen: its fire may still be on the way (two Alertmanagers race), and is over then."""
+    draft.put_alert(
+        KnownAlert(
+            key=alert.key,
+            state=AlertState.CLEARED,
+            incident_id=IncidentId(""),
+            first_seen_at=draft.now,
+            last_seen_at=draft.now,
+            starts_at=alert.starts_at,
+            ended_at=alert.ends_at or draft.now,
+            cleared_seen_at=draft.now,
+        )
+    )
+
+
+def _repeat(draft: Draft, alert: Alert, known: KnownAlert, own: Incident | None, judged: Judgement) -> None:
+    """Still there: remember when it was seen and its newest words; tell nobody."""
+    draft.put_alert(
+        replace(known, state=AlertState.FIRING, last_seen_at=draft.now, starts_at=alert.starts_at or known.starts_at)
+    )
+    member = draft.member(known.incident_id, alert.key)
+    if own is None or member is None:
+        return
+    fresh = replace(member_of(alert, own.id, draft.now), joined_at=member.joined_at)
+    if fresh != member:
+        draft.put_member(fresh)
+    if judged.reason is VerdictReason.BACK_IN_SIGHT:
+        draft.note(own, "alert-fired", f"back in sight and still firing: {name_of(alert)}", reason=judged.reason)
+
+
+def _end(
+    draft: Draft, alert: Alert, known: KnownAlert, own: Incident | None, judged: Judgement, policy: Policy
+) -> IncidentId | None:
+    """It is over. What was kept back brought nothing about, so nobody is told; else its incident has one alert less that fires."""
+    _end_watch(draft, known)
+    if policy.ruleset.has_inhibitions and judged.verdict is Verdict.RESOLVE:
+        # What it inhibited mostly clears with it: look after the time in which that would be seen.
+        draft.release(known.key, policy.timing.resolve_grace_seconds)
+    if known.state is AlertState.HELD:
+        draft.put_alert(
+            replace(
+                known,
+                state=AlertState.CLEARED,
+                last_seen_at=draft.now,
+                ended_at=alert.ends_at or draft.now,
+                cleared_seen_at=draft.now,
+            )
+        )
+        return None
+    if own is None or not own.state.is_open:
+        _end_alert(draft, alert, known, AlertState.CLEARED)
+        if own is not None:
+            draft.put_incident(replace(own, firing_count=max(0, own.firing_count - 1)))
+        return None
+    return _leave(draft, alert, known, own, judged, policy)
+
+
+def _end_watch(draft: Draft, known: KnownAlert) -> None:
+    """What fired lately stays on record for thresholds; anything else needs no watch any more."""
+    watch = draft.watch(known.key)
+    if watch is None:
+        return
+    if watch.fired_at and watch.held is not None:
+        draft.put_watch(replace(watch, auto_resolve_seconds=None))
+    else:
+        draft.end_watch(known.key)
+
+
+def _end_alert(draft: Draft, alert: Alert, known: KnownAlert, state: AlertState) -> None:
+    ended_at = alert.ends_at or draft.now
+    cleared_seen_at = draft.now if state is AlertState.CLEARED else None
+    draft.put_alert(
+        replace(known, state=state, last_seen_at=draft.now, ended_at=ended_at, cleared_seen_at=cleared_seen_at)
+    )
+    member = draft.member(known.incident_id, known.key)
+    if member is not None:
+        cleared_at = draft.now if state is AlertState.CLEARED else None
+        draft.put_member(replace(member, state=state, cleared_at=cleared_at))
+
+
+def _leave(
+    draft: Draft, alert: Alert, known: KnownAlert, own: Incident, judged: Judgement, policy: Policy
+) -> IncidentId | None:
+    if judged.verdict is Verdict.VANISHED:
+        if known.state is AlertState.VANISHED:
+            return None
+        _end_alert(draft, alert, known, AlertState.VANISHED)
+        text = f"lost sight of {name_of(alert)} ({alert.state_reason}): that is no recovery, the incident stays open"
+        draft.note(own, "alert-vanished", text, reason=alert.state_reason, for_ticket=True)
+        lifecycle.comment_ticket(draft, own, policy)
+        return own.id
+    _end_alert(draft, alert, known, AlertState.CLEARED)
+    incident = draft.put_incident(replace(own, firing_count=max(0, own.firing_count - 1)))
+    text = f"alert cleared: {name_of(alert)}"
+    if judged.reason is VerdictReason.AUTO_RESOLVED:
+        text = f"alert not seen since {known.last_seen_at:%Y-%m-%d %H:%M} UTC, taken for cleared: {name_of(alert)}"
+    draft.note(incident, "alert-cleared", text, reason=judged.reason, for_ticket=True)
+    incident = lifecycle.clear_if_any(draft, incident, policy)
+    if incident.firing_count > 0:
+        lifecycle.comment_ticket(draft, incident, policy)
+    return incident.id

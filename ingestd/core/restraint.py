@@ -1,0 +1,158 @@
+"""What keeps an alert back although the rules want something of it: modes, silences, maintenance, inhibition, thresholds, holds.
+
+Asked for every alert that is news, and again when what kept it back may be over. An end is never kept back: this is only about fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ingestd.core.alert import Alert
+from ingestd.core.classify import first_failure
+from ingestd.core.conduct import Mode, Threshold
+from ingestd.core.draft import Draft
+from ingestd.core.incident import Incident, Member
+from ingestd.core.names import AlertStatus
+from ingestd.core.policy import Policy
+from ingestd.core.ruleset import Classification, DuringWindow, Inhibition, Maintenance
+from ingestd.core.watch import HoldReason, Restraint, Watch
+
+RECHECK_SECONDS = 3600
+"""What waits for the end of something else is looked at so often anyway: a reload may have taken that away."""
+
+_STRICTEST_FIRST = (DuringWindow.DROP, DuringWindow.RECORD, DuringWindow.TICKET_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What is left of a classification. ``is_held``: nothing comes of the alert for now; else ``label`` says what does."""
+
+    label: Classification
+    restraint: Restraint | None = None
+    is_held: bool = False
+    window: str = ""
+    """The maintenance window that is open for it, whatever else keeps it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An alert to be weighed. ``own`` is the incident that it was last part of; it has been firing ``since``; ``is_fire``: it has just fired."""
+
+    alert: Alert
+    label: Classification
+    dedup_key: str
+    own: Incident | None
+    since: datetime
+    is_fire: bool
+
+
+def weigh(draft: Draft, case: Case, policy: Policy) -> Weighed:
+    """What is left of what the rules want, and what took the rest. The first thing that keeps it back whole is named."""
+    alert, label, now = case.alert, case.label, draft.now
+    if label.mode is Mode.MONITOR:
+        return Weighed(_quiet(label), Restraint(HoldReason.MONITOR, label.rule), is_held=True)
+    silence = max(
+        (one for one in draft.silences if one.covers(alert, now)), key=lambda one: (one.ends_at, one.id), default=None
+    )
+    if silence is not None:
+        return Weighed(_quiet(label), Restraint(HoldReason.SILENCED, silence.id, silence.ends_at), is_held=True)
+    weighed = _in_maintenance(label, alert, now, policy)
+    if weighed.is_held:
+        return weighed
+    inhibitor = _inhibitor(draft, alert, label.inhibit_by)
+    if inhibitor is not None:
+        again_at = now + timedelta(seconds=RECHECK_SECONDS)
+        why = Restraint(HoldReason.INHIBITED, inhibitor.key, again_at)
+        return Weighed(_quiet(label), why, is_held=True, window=weighed.window)
+    held = _not_yet(draft, case)
+    if held is not None:
+        return Weighed(weighed.label, held, is_held=True, window=weighed.window)
+    parent = _parent(draft, weighed.label, case.own)
+    if parent is not None:
+        again_at = now + timedelta(seconds=RECHECK_SECONDS)
+        why = Restraint(HoldReason.PARENT, parent.id, again_at)
+        return Weighed(_quiet(weighed.label), why, window=weighed.window)
+    return weighed
+
+
+def open_windows(alert: Alert, now: datetime, policy: Policy) -> list[tuple[Maintenance, datetime]]:
+    """The maintenance windows that are open now for this alert, the strictest first, each with its end."""
+    found = []
+    for window in policy.ruleset.maintenance:
+        ends_at = None if first_failure(window.condition, alert) else window.open_until(now)
+        if ends_at is not None:
+            found.append((window, ends_at))
+    return sorted(found, key=lambda pair: (_STRICTEST_FIRST.index(pair[0].during), -pair[1].timestamp()))
+
+
+def alert_of(member: Member) -> Alert:
+    """The alert that an incident's member was made of, as far as a rule can tell."""
+    return Alert(
+        source=member.source,
+        key=member.key,
+        status=AlertStatus.FIRING,
+        labels=member.labels,
+        annotations=member.annotations,
+        links=member.links,
+        rule_name=member.name,
+        value=member.value,
+    )
+
+
+def inhibits(member: Member, inhibition: Inhibition, alert: Alert) -> bool:
+    """Whether this other alert is one that the inhibition means."""
+    other = alert_of(member)
+    return (
+        member.key != alert.key
+        and all(matcher.matches(other) for matcher in inhibition.match)
+        and all(field.read(other) == field.read(alert) for field in inhibition.equal)
+    )
+
+
+def _quiet(label: Classification) -> Classification:
+    return replace(label, policy=None, ticket=None)
+
+
+def _in_maintenance(label: Classification, alert: Alert, now: datetime, policy: Policy) -> Weighed:
+    windows = open_windows(alert, now, policy)
+    if not windows:
+        return Weighed(label)
+    window, ends_at = windows[0]
+    restraint = Restraint(HoldReason.MAINTENANCE, window.name, ends_at)
+    if window.during is DuringWindow.TICKET_ONLY:
+        return Weighed(replace(label, policy=None), restraint, window=window.name)
+    return Weighed(_quiet(label), restraint, is_held=window.during is DuringWindow.DROP, window=window.name)
+
+
+def _inhibitor(draft: Draft, alert: Alert, inhibitions: Iterable[Inhibition]) -> Member | None:
+    for inhibition in inhibitions:
+        found = next((one for one in draft.firing_members() if inhibits(one, inhibition, alert)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _not_yet(draft: Draft, case: Case) -> Restraint | None:
+    """Whether it is too early: too few, or not long enough. What belongs to an open incident is not asked."""
+    label = case.label
+    if case.own is not None and case.own.state.is_open:
+        return None
+    if label.threshold is not None and not draft.has_open(case.dedup_key):
+        count = fired_count(draft.watches_of(case.dedup_key), label.threshold, draft.now) + case.is_fire
+        if count < label.threshold.count:
+            again_at = draft.now + timedelta(seconds=label.threshold.within_seconds)
+            return Restraint(HoldReason.THRESHOLD, label.rule, again_at)
+    until = case.since + timedelta(seconds=label.hold_seconds)
+    return Restraint(HoldReason.HOLD, label.rule, until) if draft.now < until else None
+
+
+def fired_count(watches: Iterable[Watch], threshold: Threshold, now: datetime) -> int:
+    """How often the same thing fired lately, as far as it is on record."""
+    return sum(watch.fired_since(now, threshold.within_seconds) for watch in watches)
+
+
+def _parent(draft: Draft, label: Classification, own: Incident | None) -> Incident | None:
+    found = [one for one in draft.collecting(label.collected_by) if own is None or one.id != own.id]
+    return min(found, key=lambda one: one.number, default=None)

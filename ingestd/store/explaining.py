@@ -1,0 +1,98 @@
+"""Finds what bears on an alert without sharing a key with it: alerts that inhibit it, incidents that it may explain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, select, type_coerce
+
+from ingestd.core.alert import Alert
+from ingestd.core.incident import AlertState, Incident, Member
+from ingestd.core.matchers import Field, MatchOp
+from ingestd.core.names import IncidentId, IncidentState
+from ingestd.core.restraint import inhibits
+from ingestd.core.ruleset import Collects, Inhibition
+from ingestd.store.rows import columns_of, value_of
+from ingestd.store.schema import alerts, incidents, members
+
+INHIBITORS_COUNT_MAX = 2000
+"""So many alerts that fire and look like what an inhibition means are looked at."""
+
+EXPLAINED_COUNT_MAX = 500
+"""So many incidents are looked at when a major one opens, and so many firing alerts of theirs times four."""
+
+_NAMES = frozenset({"alertname", "alert.rule"})
+
+
+def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]) -> tuple[Member, ...]:
+    """For each pair the alert that fires and that the inhibition means, if there is one.
+
+    The database sorts out most by the texts that must be there, the matchers decide.
+    """
+    found: dict[tuple[IncidentId, str], Member] = {}
+    for inhibition, alert in asked:
+        query = (
+            select(*columns_of(members, Member))
+            .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
+            .where(
+                members.c.state == AlertState.FIRING,
+                alerts.c.state == AlertState.FIRING,
+                *_must_hold(inhibition, alert),
+            )
+            .limit(INHIBITORS_COUNT_MAX)
+        )
+        for row in connection.execute(query):
+            member = value_of(Member, row)
+            if inhibits(member, inhibition, alert):
+                found[member.incident_id, member.key] = member
+                break
+    return tuple(found.values())
+
+
+def _must_hold(inhibition: Inhibition, alert: Alert) -> Iterable[ColumnElement[bool]]:
+    """What the database can tell of the equalities that are asked for."""
+    wanted = [(one.field, one.value) for one in inhibition.match if one.op is MatchOp.EQUAL]
+    wanted += [(field, field.read(alert)) for field in inhibition.equal]
+    for field, value in wanted:
+        if value:
+            yield from _is_equal(field, value)
+
+
+def _is_equal(field: Field, value: str) -> Iterable[ColumnElement[bool]]:
+    if field.name in _NAMES:
+        yield members.c.name == value
+    elif field.name == "alert.source":
+        yield members.c.source == value
+    elif field.is_label:
+        part = f"{json.dumps(field.name, ensure_ascii=False)}:{json.dumps(value, ensure_ascii=False)}"
+        yield type_coerce(members.c.labels, Text).contains(part, autoescape=True)
+
+
+def explained(
+    connection: Connection, asked: Sequence[tuple[Collects, Alert]], now: datetime
+) -> tuple[list[Incident], list[Member]]:
+    """Incidents that nobody has acknowledged and that are young enough for one of these, with their firing alerts."""
+    within = max((collects.within_seconds for collects, _ in asked), default=0)
+    if not asked:
+        return [], []
+    query = (
+        select(*columns_of(incidents, Incident))
+        .where(
+            incidents.c.state == IncidentState.TRIGGERED,
+            incidents.c.state != IncidentState.CLOSED,  # said in so many words, the index of live incidents is found
+            incidents.c.opened_at >= now - timedelta(seconds=within),
+            incidents.c.quiet.is_(None),
+        )
+        .order_by(incidents.c.number.desc())
+        .limit(EXPLAINED_COUNT_MAX)
+    )
+    young = [value_of(Incident, row) for row in connection.execute(query)]
+    ids = [incident.id for incident in young]
+    parts = (
+        select(*columns_of(members, Member))
+        .where(members.c.incident_id.in_(ids), members.c.state == AlertState.FIRING)
+        .limit(4 * EXPLAINED_COUNT_MAX)
+    )
+    return young, [value_of(Member, row) for row in connection.execute(parts)] if ids else []
