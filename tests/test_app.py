@@ -123,6 +123,17 @@ async def test_a_refusal_stands_in_the_status_until_what_is_on_disk_is_taken_ove
     assert counted == {"taken_over": 1, "invalid": 2, "broken": 0}
 
 
+async def test_a_refusal_shows_no_secret(small: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.secrets.add("quiet-as-a-mouse")
+
+    def fail(_path: Path) -> None:
+        raise RuntimeError("the service does not like quiet-as-a-mouse")
+
+    monkeypatch.setattr(reading, "load_all", fail)
+    assert list(await small.reload()) == ["RuntimeError: the service does not like ***"]
+    assert "mouse" not in str(small.status())
+
+
 class Bystander:
     """Stands where the parts of a started daemon are told of a reload."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from ingestd.cli.check import default_file
-from ingestd.cli.doctor_daemon import check_ready, check_status
+from ingestd.cli.doctor_daemon import OnDisk, check_ready, check_status
 from ingestd.cli.doctor_local import (
     OK,
     RED,
@@ -59,20 +59,21 @@ def _quick(program: Program) -> Iterator[Check]:
 
 def _all(program: Program, config_file: Path | None) -> Iterator[Check]:
     path = config_file or default_file()
+    on_disk: OnDisk | None = None
     if config_file is None and not path.exists():
         yield Check(WARN, "config", f"not checked: there is no {path}", "name it: --config.file")
     else:
-        yield from _configured(path)
+        on_disk = yield from _configured(path)
     yield from check_software()
     yield check_clock_keeper()
     ready = list(_quick(program))
     yield from ready
     if not any(check.topic == "daemon" and check.mark == RED for check in ready):
-        yield from check_status(program.api, program.moments())
+        yield from check_status(program.api, program.moments(), on_disk)
 
 
-def _configured(path: Path) -> Iterator[Check]:
-    """What follows from the configuration: itself, the database, the accounts of its connectors."""
+def _configured(path: Path) -> Generator[Check, None, OnDisk | None]:
+    """What follows from the configuration: itself, the database, the accounts of its connectors. Gives the rules on disk."""
     # Both load the whole of what reads, builds and sends.
     from ingestd.cli.doctor_accounts import check_accounts  # noqa: PLC0415 (see above)
     from ingestd.cli.reading import read  # noqa: PLC0415 (see above)
@@ -82,6 +83,7 @@ def _configured(path: Path) -> Iterator[Check]:
     if reading.loaded is not None:
         yield check_database(reading.loaded)
     yield from check_accounts(reading)
+    return OnDisk(path, reading.loaded.ruleset.version) if reading.loaded is not None else None
 
 
 def _print(program: Program, checks: list[Check]) -> None:

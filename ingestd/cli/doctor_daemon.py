@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final
 
 from ingestd.cli.api import Api
@@ -17,6 +19,14 @@ Json = Mapping[str, Any]
 SKEW_WARN_SECONDS: Final = 5.0
 SKEW_RED_SECONDS: Final = 60.0
 WAITING_WARN: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """The configuration that was read here, and the version of its rules."""
+
+    path: Path
+    rules_version: str
 
 
 def check_ready(api: Api, now: datetime) -> Iterator[Check]:
@@ -51,12 +61,12 @@ def _check_skew(date: str, now: datetime) -> Iterator[Check]:
     yield Check(mark, "clock", agree, "" if mark == OK else "keep both by NTP: times in pages and tickets come from it")
 
 
-def check_status(api: Api, moments: Moments) -> Iterator[Check]:
-    """The daemon's connectors, its queues, and the last things that came in and went out."""
+def check_status(api: Api, moments: Moments, on_disk: OnDisk | None = None) -> Iterator[Check]:
+    """The daemon's rules, its connectors, its queues, and the last things that came in and went out."""
     try:
         status = api.get("/api/v1/status", holds="outbox")
         yield Check(OK, "running", f"{status.get('version')}, started {moments.both(status.get('started_at'))}")
-        yield from _check_reload(status, moments)
+        yield from _check_reload(status, moments, on_disk)
         yield from _check_connectors(status)
         yield from _check_queues(status)
         yield from _check_sources(api, status.get("sources") or {}, moments)
@@ -65,12 +75,15 @@ def check_status(api: Api, moments: Moments) -> Iterator[Check]:
         yield Check(RED, "daemon", failure.message, failure.hint)
 
 
-def _check_reload(status: Json, moments: Moments) -> Iterator[Check]:
+def _check_reload(status: Json, moments: Moments, on_disk: OnDisk | None) -> Iterator[Check]:
+    is_same_file = on_disk and status.get("config_file") in {str(on_disk.path), str(on_disk.path.absolute())}
     refused, failing = status.get("refused"), status.get("rule_tests_failing") or []
     if refused:
         since, force = moments.both(refused.get("at")), moments.both(status.get("in_force_at"))
         text = f"what is on disk is refused since {since} ({refused.get('problem_count')} x {refused.get('reason')})"
         yield Check(WARN, "reload", f"{text}; in force is what was there {force}", "ingestd reload says why")
+    elif on_disk and is_same_file and (status.get("rules") or {}).get("version") != on_disk.rules_version:
+        yield Check(WARN, "reload", "the rules on disk have changed and are not in force", "ingestd reload")
     elif failing:
         text = f"rules are in force that fail {len(failing)} of their tests; the first: {failing[0]}"
         yield Check(WARN, "rule tests", text, "ingestd test rules")

@@ -12,6 +12,7 @@ import pytest
 from ingestd.cli import doctor_local
 from ingestd.cli.doctor_daemon import check_ready
 from ingestd.cli.doctor_local import check_clock_keeper, check_mail_headers, check_sqlite, numbers
+from ingestd.config.load import load
 
 CONFIG = """\
 database: {url: "sqlite:data.db"}
@@ -212,6 +213,17 @@ def test_the_keeper_of_the_clock(tmp_path):
     (tmp_path / "synchronized").touch()
     assert check_clock_keeper(tmp_path).mark == "ok"
     assert check_clock_keeper(tmp_path / "none").mark == "ok"
+
+
+@pytest.mark.parametrize(
+    ("runs_with", "version", "is_told"),
+    [("config.yaml", "another", True), ("config.yaml", "same", False), ("another.yaml", "another", False)],
+)
+def test_rules_that_were_changed_and_not_reloaded_are_looked_at(shell, well, config, runs_with, version, is_told):
+    in_force = load(config).ruleset.version if version == "same" else "0" * 64
+    well.status |= {"config_file": str(config.with_name(runs_with)), "rules": {"count": 1, "version": in_force}}
+    text = " ".join(shell("doctor", f"--config.file={config}").stdout.split())
+    assert ("the rules on disk have changed and are not in force -> ingestd reload" in text) == is_told
 
 
 def test_rules_that_are_refused_or_fail_their_tests_are_looked_at(shell, well, config):
