@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ingestd.cli import rules_route
+from ingestd.cli import rules_replay, rules_route
 from ingestd.cli.check import default_file
 from ingestd.cli.failures import Failure
 from ingestd.cli.program import Noun, Program, output_option
@@ -17,6 +17,7 @@ from ingestd.cli.terminal import safe
     cls=Noun,
     examples=[
         ("ingestd rules route DiskFull env=prod host=db1", "what would this alert bring about?"),
+        ("ingestd rules replay --since 7d --rules rules-new", "what would these have done last week?"),
         ("ingestd rules list", "which rules are there, in order?"),
         ("ingestd rules explain-code unreachable", "what does a problem mean?"),
     ],
@@ -29,6 +30,8 @@ def command() -> None:
 
 
 command.add_command(rules_route.route)
+command.add_command(rules_replay.replay)
+command.add_command(rules_replay.diff)
 
 
 @command.command(

@@ -83,13 +83,16 @@ def rules(
         ctx.exit(FAILED)
 
 
-def loaded_for_trial(ctx: click.Context, path: Path) -> Loaded:
-    """The configuration, which may lack its secrets. If it or the rules have errors, all are printed and the command ends."""
+def loaded_for_trial(ctx: click.Context, path: Path, *, rules: Path | None = None) -> Loaded:
+    """The configuration, which may lack its secrets, with its own rules or with others.
+
+    If it or the rules have errors, all are printed and the command ends.
+    """
     from ingestd.config.load import load  # noqa: PLC0415 (loads what reads configurations)
     from ingestd.config.problems import ConfigProblems  # noqa: PLC0415 (see above)
 
     try:
-        return load(path, environment=dict(os.environ), needs_secrets=False)
+        return load(path, environment=dict(os.environ), needs_secrets=False, rules=rules)
     except ConfigProblems as exc:
         print_problems(ctx.ensure_object(Program), exc.problems, "text")
         ctx.exit(FAILED)

@@ -61,6 +61,7 @@ def load(
     environment: Mapping[str, str] | None = None,
     needs_secrets: bool = True,
     connectors: ConnectorModels | None = None,
+    rules: Path | None = None,
 ) -> Loaded:
     """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else.
 
@@ -69,6 +70,8 @@ def load(
 
     Without ``needs_secrets`` it is enough that the configuration is right but for secrets, variables and files that are not on this
     machine: then stand-ins are in their place, nothing can be sent with it, and ``lint`` holds these errors too.
+
+    ``rules`` is a folder or file of rules to take instead of the configuration's own.
     """
     folder = path.absolute().parent
     document, _ = read_document(path)
@@ -82,7 +85,7 @@ def load(
         lint_openness(document)
     if connectors is not None:
         _check_connectors(document, connectors)
-    place = _rules_path(document, path, folder)
+    place = (rules.absolute(), str(rules)) if rules is not None else _rules_path(document, path, folder)
     zone = config.timezone if config is not None else UTC
     known = _known(document, config)
     ruleset, problems = load_rules(place[0], known, shown_as=place[1], zone=zone) if place else (None, ())
@@ -91,7 +94,9 @@ def load(
     stopping = found if needs_secrets else [p for p in found if p.code not in _UNREAD or p.file != document.file]
     if config is None or ruleset is None or place is None or has_errors(stopping):
         raise ConfigProblems(found)
-    return Loaded(_with_folder(config, folder), ruleset, found, folder, document, place[1])
+    config = _with_folder(config, folder)
+    config = config.model_copy(update={"rules": config.rules.model_copy(update={"path": place[0]})})
+    return Loaded(config, ruleset, found, folder, document, place[1])
 
 
 def _check_connectors(document: Document, models: ConnectorModels) -> None:
