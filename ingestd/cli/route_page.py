@@ -14,6 +14,8 @@ from ingestd.cli.reading import Reading
 from ingestd.cli.terminal import safe
 from ingestd.cli.words import JOINS, VERDICT_REASONS, worded
 from ingestd.core.effects import Verdict
+from ingestd.core.response import PageWhen
+from ingestd.core.ruleset import Classification
 from ingestd.core.safe_text import plain_block
 from ingestd.trial.expectations import Difference, since
 from ingestd.trial.rehearsal import Performed, Rehearsal
@@ -73,13 +75,32 @@ def _consequences(route: Route) -> list[tuple[str, Text]]:
         ("dedup_key", safe(label.dedup_key)),
         ("correlate_key", safe(label.correlate_key or "none")),
         ("incident", safe(_incident_words(route))),
+        ("kept back", safe(_restraint_words(route), "yellow")),
         ("ticket", safe(_ticket_words(route))),
-        ("page", safe(label.policy or "none")),
+        ("page", safe(_policy_words(label))),
     ]
+
+
+def _restraint_words(route: Route) -> str:
+    """What keeps it back, or takes its page or ticket away."""
+    why = route.finding.restraint
+    if why is None:
+        return ""
+    left = "nothing opens" if route.finding.verdict is Verdict.HELD else "it opens without a page"
+    return f"{why.text}: {left}"
+
+
+def _policy_words(label: Classification) -> str:
+    if label.page_when is PageWhen.NEVER:
+        return f"none: severity {label.severity} pages nobody"
+    when = " in office hours" if label.page_when is PageWhen.OFFICE_HOURS else ""
+    return f"{label.policy}{when}" if label.policy else "none"
 
 
 def _incident_words(route: Route) -> str:
     finding = route.finding
+    if finding.verdict is Verdict.HELD:
+        return "none for now" if route.incident is None else "opened later, if it goes on firing"
     if finding.verdict is not Verdict.NEW:
         return f"none: {worded(VERDICT_REASONS, finding.reason)}"
     return "opened" if route.incident and finding.join == "opened" else worded(JOINS, finding.join)
@@ -97,7 +118,7 @@ def _pages(route: Route, rehearsal: Rehearsal, reading: Reading) -> Iterator[Ren
     if not route.pages:
         yield heading("Nobody is paged")
         return
-    began_at = rehearsal.timeline[0].at
+    began_at = route.began_at
     yield heading("Who is paged, if nobody answers")
     yield rows(
         (
@@ -164,10 +185,13 @@ def _route_as_json(route: Route, rehearsal: Rehearsal, reading: Reading) -> dict
         "join": route.finding.join.value if route.finding.join else None,
         "ticket": {"to": plan.connector, "options": dict(plan.options)} if plan else None,
         "page": label.policy,
+        "page_when": label.page_when.value,
+        "restraint": _restraint_as_json(route),
+        "rules_version": label.rules_version,
         "pages": [
             {
                 "at": one.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-                "after_seconds": int((one.at - rehearsal.timeline[0].at).total_seconds()),
+                "after_seconds": int((one.at - route.began_at).total_seconds()),
                 "person": one.delivery.person,
                 "channel": one.delivery.channel,
                 "connector": one.delivery.connector,
@@ -178,3 +202,12 @@ def _route_as_json(route: Route, rehearsal: Rehearsal, reading: Reading) -> dict
             for one in route.pages
         ],
     }
+
+
+def _restraint_as_json(route: Route) -> dict[str, Any] | None:
+    why = route.finding.restraint
+    if why is None:
+        return None
+    until = why.until.astimezone(UTC).isoformat().replace("+00:00", "Z") if why.until else None
+    is_held = route.finding.verdict is Verdict.HELD
+    return {"reason": why.reason.value, "by": why.by, "until": until, "is_held": is_held}

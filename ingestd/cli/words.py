@@ -11,6 +11,7 @@ VERDICTS: Final[Mapping[str, str]] = {
     "resolve": "a resolve",
     "vanished": "lost from sight",
     "stale": "out of date",
+    "held": "news that is kept back",
 }
 
 VERDICT_REASONS: Final[Mapping[str, str]] = {
@@ -26,6 +27,15 @@ VERDICT_REASONS: Final[Mapping[str, str]] = {
     "resolve_older_than_fire": "the resolve is older than the fire that we know of",
     "fire_older_than_resolve": "the fire is older than the resolve that we know of",
     "not_a_recovery": "its sender stopped looking, which is no recovery",
+    "still_held": "it was kept back and still fires",
+    "cleared_while_held": "it was kept back and is over: nothing came of it",
+    "auto_resolved": "it was not seen for the time after which its rule takes it for cleared",
+    "in_maintenance": "a maintenance window is open for it",
+    "silenced": "somebody silenced it",
+    "inhibited": "another alert that fires inhibits it",
+    "on_hold": "its rule waits whether it clears by itself",
+    "below_threshold": "its rule waits for more of them",
+    "monitored": "its rule only monitors",
     "resolved_by_hand": "somebody resolved its incident by hand; it counts again when it has cleared, or when that incident is closed",
 }
 
@@ -43,6 +53,7 @@ DISPOSITIONS: Final[Mapping[str, str]] = {
     "joined": "it joined an open incident",
     "resolved": "it cleared alerts",
     "vanished": "its sender lost sight of alerts; nothing counts as cleared",
+    "held": "it was kept back",
     "duplicate": "it said nothing new",
     "ignored": "nothing in it counts any more",
     "empty": "it held no alert",
@@ -88,6 +99,7 @@ DROP_REASONS: Final[Mapping[str, str]] = {
     "person_unknown": "the person, or this address of theirs, is not in the configuration any more",
     "connector_gone": "its connector is not in the configuration any more",
     "refired": "it had fired again",
+    "explained": "another incident explains it, or it was kept quiet",
     "nothing_to_tell": "there was nothing left to tell",
     "no_ticket": "there is no ticket to write to",
     "by_hand": "dropped by hand",
@@ -107,6 +119,8 @@ DEADLINES: Final[Mapping[str, str]] = {
     "escalate": "the next step of the policy is paged, unless somebody acknowledges",
     "resolve": "it counts as resolved, unless an alert fires again",
     "close": "it is closed; what fires after that is a new incident",
+    "page": "office hours begin: its policy pages its first step, if it still fires and nobody has acknowledged",
+    "acknowledge": "somebody ought to have acknowledged by then; if not, the timeline and the ticket say so",
 }
 
 INCIDENT_STATES: Final[Mapping[str, str]] = {

@@ -12,7 +12,10 @@ from ingestd.core.silence import Silence
 from ingestd.core.watch import Release, Watch
 from ingestd.store import dialect
 from ingestd.store.rows import chunks, columns_of, row_of, value_of
-from ingestd.store.schema import silences, watches
+from ingestd.store.schema import settings, silences, watches
+
+_RULES_VERSION = "rules_version"
+"""The setting that holds the version of the rules that decided last."""
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Watch]:
@@ -71,10 +74,13 @@ def release(connection: Connection, released: Iterable[Release]) -> None:
         )
 
 
-def release_all(connection: Connection, now: datetime) -> int:
-    """Everything that is held back is due now: the rules have changed. Gives how much there is."""
-    changed = connection.execute(update(watches).where(watches.c.held.is_not(None)).values(due_at=now))
-    return changed.rowcount
+def follow_rules(connection: Connection, version: str, now: datetime) -> int:
+    """If these are other rules than those that decided last, everything that is held back is due now; gives how much that is."""
+    before = connection.execute(select(settings.c.value).where(settings.c.name == _RULES_VERSION)).scalar()
+    if before == version:
+        return 0
+    dialect.upsert(connection, settings, ["name"], [{"name": _RULES_VERSION, "value": version}])
+    return connection.execute(update(watches).where(watches.c.held.is_not(None)).values(due_at=now)).rowcount
 
 
 def silences_in_force(connection: Connection, now: datetime) -> tuple[Silence, ...]:

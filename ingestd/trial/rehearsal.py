@@ -151,6 +151,11 @@ class Rehearsal:
         """When the deadline of this kind is due; None if it is not set."""
         return self._deadlines.get((incident_id, kind))
 
+    def incident_of(self, key: AlertKey) -> IncidentId | None:
+        """The incident that the alert is part of, or was last; None if it never was."""
+        known = self._alerts.get(key)
+        return known.incident_id or None if known else None
+
     def done(self, kind: EffectKind) -> list[Performed]:
         """What went out of this kind, in order."""
         return [one for one in self.performed if one.delivery.kind is kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify, trace
@@ -14,9 +14,14 @@ from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification, TraceStep
+from ingestd.core.watch import HoldReason
 from ingestd.trial.expectations import Standing
 from ingestd.trial.rehearsal import Performed, Rehearsal
 
+HORIZON = timedelta(days=14)
+"""How far a route looks: two weekends and what lies between."""
+
+_RELEASED_BY_TIME = frozenset({HoldReason.HOLD, HoldReason.MAINTENANCE, HoldReason.SILENCED})
 _UNLESS = "unless: "
 _ANY = "match_any: "
 _EXPIRES = "expires: "
@@ -30,6 +35,8 @@ class Route:
     trace: tuple[TraceStep, ...]
     label: Classification
     finding: Finding
+    began_at: datetime
+    """When the alert arrived."""
     incident: Incident | None
     """As it would be when everybody has been paged who would be; None for an alert that brings about nothing."""
     tickets: tuple[Performed, ...] = ()
@@ -63,11 +70,16 @@ def follow(alerts: Sequence[Alert], policy: Policy, now: datetime, *, truncated_
 
 
 def let_nobody_answer(rehearsal: Rehearsal) -> None:
-    """Let time pass as long as somebody is still to be paged."""
-    while any(_is_escalating(incident, rehearsal) for incident in rehearsal.incidents.values()):
-        due_at = rehearsal.next_due_at()
-        assert due_at is not None, "a deadline that is set comes due"
+    """Let time pass as long as somebody is still to be paged, and as long as something is held back that will be released."""
+    until = rehearsal.now + HORIZON
+    while (due_at := rehearsal.next_due_at()) is not None and due_at <= until and _goes_on(rehearsal, until):
         rehearsal.pass_until(due_at)
+
+
+def _goes_on(rehearsal: Rehearsal, until: datetime) -> bool:
+    return any(_is_escalating(incident, rehearsal) for incident in rehearsal.incidents.values()) or any(
+        watch.held in _RELEASED_BY_TIME and watch.due_at <= until for watch in rehearsal.watches.values()
+    )
 
 
 def in_words(failed_on: str) -> str:
@@ -82,7 +94,8 @@ def in_words(failed_on: str) -> str:
 
 
 def _is_escalating(incident: Incident, rehearsal: Rehearsal) -> bool:
-    return rehearsal.deadline_of(incident.id, DeadlineKind.ESCALATE) is not None
+    kinds = (DeadlineKind.ESCALATE, DeadlineKind.PAGE)
+    return any(rehearsal.deadline_of(incident.id, kind) is not None for kind in kinds)
 
 
 def _route(alert: Alert, finding: Finding, rehearsal: Rehearsal, now: datetime) -> Route:
@@ -90,15 +103,18 @@ def _route(alert: Alert, finding: Finding, rehearsal: Rehearsal, now: datetime) 
     alert = enrich(alert, ruleset.enrich, ruleset.services)
     label = classify(alert, ruleset, now)
 
+    incident_id = finding.incident_id or rehearsal.incident_of(alert.key)
+
     def mine(kind: EffectKind) -> Iterable[Performed]:
-        return (one for one in rehearsal.done(kind) if one.delivery.incident_id == finding.incident_id)
+        return (one for one in rehearsal.done(kind) if one.delivery.incident_id == incident_id)
 
     return Route(
         alert=alert,
         trace=trace(alert, ruleset, now),
         label=label,
         finding=finding,
-        incident=rehearsal.incidents.get(finding.incident_id) if finding.incident_id else None,
+        began_at=now,
+        incident=rehearsal.incidents.get(incident_id) if incident_id else None,
         tickets=tuple(mine(EffectKind.TICKET_OPEN)),
         pages=tuple(mine(EffectKind.PAGE)),
     )

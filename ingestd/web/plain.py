@@ -12,6 +12,9 @@ from ingestd.store.incidents import Ticket
 from ingestd.store.outbox import Delivery, DeliveryState
 from ingestd.web.case import Case
 
+RULES_VERSION_CHARS = 12
+"""So much of the ruleset's hash is shown."""
+
 
 def incident_line(incident: Incident, ticket: Ticket | None) -> dict[str, Any]:
     """An incident as one line of a list."""
@@ -28,6 +31,10 @@ def incident_line(incident: Incident, ticket: Ticket | None) -> dict[str, Any]:
         "acknowledged_by": incident.acknowledged_by,
         "acknowledged_at": incident.acknowledged_at,
         "resolved_at": incident.resolved_at,
+        "quiet": incident.quiet,
+        "parent_id": incident.parent_id,
+        "dedup_key": incident.dedup_key,
+        "correlate_key": incident.correlate_key,
         "ticket": {"label": ticket.label, "url": ticket.url} if ticket else None,
     }
 
@@ -42,8 +49,11 @@ def incident_whole(case: Case, external_url: str) -> dict[str, Any]:
         "urgency": incident.urgency,
         "category": incident.category,
         "runbook": incident.runbook,
-        "dedup_key": incident.dedup_key,
-        "correlate_key": incident.correlate_key,
+        "rules_version": incident.conduct.rules_version[:RULES_VERSION_CHARS],
+        "resolve_on": incident.conduct.resolve_on,
+        "page_when": incident.conduct.page_when,
+        "awaiting_policy": incident.awaiting_policy,
+        "collects_key": incident.collects_key,
         "last_alert_at": incident.last_alert_at,
         "clearing_since": incident.clearing_since,
         "resolved_by": incident.resolved_by,

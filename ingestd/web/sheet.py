@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ingestd.core.conduct import ResolveOn
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState, Incident, Member
 from ingestd.core.names import EffectKind, IncidentState, PersonName
@@ -21,6 +22,7 @@ from ingestd.web.case import Case
 TITLE_CHARS_MAX = 150
 SUMMARY_CHARS_MAX = 400
 PAGED_MAX = 12
+_RESOLVED_BY_HAND = "by hand only, whatever its alerts say"
 _LINK_NAMES = ("runbook", "dashboard", "panel", "silence", "generator")
 
 
@@ -160,6 +162,8 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
         ("Category", incident.category),
         ("Team", incident.team),
         ("Rule", incident.rule),
+        ("Explained by", incident.parent_id or ""),
+        ("Resolved", _RESOLVED_BY_HAND if incident.conduct.resolve_on is ResolveOn.NEVER else ""),
     )
 
 
@@ -216,6 +220,11 @@ def _next_step(case: Case, people: Mapping[PersonName, Person], now: datetime) -
     incident, escalation = case.incident, case.incident.escalation
     if incident.state is not IncidentState.TRIGGERED:
         return "Nobody else is paged."
+    if incident.quiet:
+        return one_line(f"Nobody is paged: {incident.quiet}.", 200)
+    page_at = case.due_at(DeadlineKind.PAGE)
+    if page_at is not None:
+        return f"Nobody is paged before office hours: {words.clock(page_at, now)}."
     if escalation is None:
         return "Nobody is paged: no policy applies."
     if escalation.is_exhausted:

@@ -98,6 +98,7 @@ class Engine:
             else:
                 dispatcher.use(connector)
                 self.wake.dispatchers[name].ring()
+        self.wake.timekeeper.ring()  # other rules may not hold back what these did
 
     async def start(self, *, is_only_daemon: bool) -> None:
         """Begin to work. ``is_only_daemon``: nobody else uses this database, so every lease is a dead process's."""

@@ -82,9 +82,15 @@ class Timekeeper:
         """How many deadlines are still decided one by one, since one of them breaks the decision."""
         self._watch_alone_count = 0
         """The same of watches."""
+        self._followed = ""
+        """The version of the rules by which everything that is held back has been looked at, or is due."""
 
     async def run_once(self) -> bool:
         """Decide what is due; true if there may be more. What breaks the decision is put off: it cannot stop the others."""
+        version = self._current.policy.ruleset.version
+        if version != self._followed:
+            await self._database.run(watches.follow_rules, version, self._clock.now())
+            self._followed = version
         has_more_watches = await self._keep_watches()
         return await self._keep_deadlines() or has_more_watches
 

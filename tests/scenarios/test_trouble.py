@@ -224,16 +224,16 @@ def test_an_envelope_that_breaks_the_decision_is_put_aside_and_its_neighbours_ar
 
 def break_on(monkeypatch: pytest.MonkeyPatch, label: str, value: str) -> None:
     """A fault in the code that decides, of a kind that nobody thought of: one label breaks it."""
-    from ingestd.core import decide
+    from ingestd.core import admit
 
-    sound = decide.member_of
+    sound = admit.member_of
 
     def broken(alert, incident_id, now):
         if alert.labels.get(label) == value:
             raise ZeroDivisionError("a fault in the code")
         return sound(alert, incident_id, now)
 
-    monkeypatch.setattr(decide, "member_of", broken)
+    monkeypatch.setattr(admit, "member_of", broken)
 
 
 def test_a_clock_that_jumps_an_hour_ahead_pages_the_next_level_once_and_not_all_of_them(day, nothing_else_arrives):

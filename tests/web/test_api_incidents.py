@@ -38,6 +38,10 @@ async def test_a_list_has_one_line_per_incident(office, client, auth):
                 "acknowledged_by": "",
                 "acknowledged_at": None,
                 "resolved_at": None,
+                "quiet": None,
+                "parent_id": None,
+                "dedup_key": office.incident().dedup_key,
+                "correlate_key": office.incident().correlate_key,
                 "ticket": {"label": "OPS-7", "url": "https://jira.example/browse/OPS-7"},
             }
         ]

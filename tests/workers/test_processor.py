@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from ingestd.core import decide
+from ingestd.core import admit
 from ingestd.core.decide import decide_alerts
 from ingestd.core.sources import SourceKind
 from ingestd.errors import StoreBusy
@@ -118,7 +118,7 @@ def test_what_breaks_even_our_own_alert_still_cannot_stop_the_line(world, monkey
         raise ZeroDivisionError
 
     with monkeypatch.context() as fault:
-        fault.setattr(decide, "member_of", breaks)
+        fault.setattr(admit, "member_of", breaks)
         first = world.receive(body(1))
         world.advance(seconds=5)
         assert words(world, first)[0] == "quarantined"
