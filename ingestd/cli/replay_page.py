@@ -161,7 +161,16 @@ def _funnel(before: Funnel, after: Funnel | None) -> Grid:
     return Grid("From envelopes to pages", headers, tuple(rows))
 
 
-_STEPS: Final = ("envelopes", "alerts", "after dedup", "incidents", "tickets", "pages", "of these at night")
+_STEPS: Final = (
+    "envelopes",
+    "alerts",
+    "after dedup",
+    "kept back",
+    "incidents",
+    "tickets",
+    "pages",
+    "of these at night",
+)
 
 
 def _steps(funnel: Funnel) -> tuple[int, ...]:
@@ -169,6 +178,7 @@ def _steps(funnel: Funnel) -> tuple[int, ...]:
         funnel.envelope_count,
         funnel.alert_count,
         funnel.news_count,
+        funnel.kept_back_count,
         funnel.incident_count,
         funnel.ticket_count,
         funnel.pages.all,

@@ -162,6 +162,7 @@ def _funnel(funnel: Funnel) -> dict[str, int]:
         "envelopes": funnel.envelope_count,
         "alerts": funnel.alert_count,
         "after_dedup": funnel.news_count,
+        "kept_back": funnel.kept_back_count,
         "incidents": funnel.incident_count,
         "tickets": funnel.ticket_count,
         **_count(funnel.pages),

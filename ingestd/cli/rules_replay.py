@@ -221,9 +221,11 @@ def _play(
     from ingestd.trial.written_alert import doors_of  # noqa: PLC0415 (see above)
 
     policies = [build_policy(loaded) for loaded in sides]
-    replay = Replay(policies, doors_of(sides[0].config), began_at, answer_after=answer_after)
+    doors = doors_of(sides[0].config)
     try:
         oldest_at, stretch = history.oldest_decided_at(), history.since(began_at)
+        silences = history.silences(began_at)
+        replay = Replay(policies, doors, began_at, answer_after=answer_after, silences=silences)
         if stretch is not None:
             with _without_collector(), ProgressBar(program, "replaying") as bar:
                 for envelope in history.envelopes(stretch):

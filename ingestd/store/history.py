@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from ingestd.core.silence import Silence
 from ingestd.errors import StoreBusy
-from ingestd.store import dialect
+from ingestd.store import dialect, watches
 from ingestd.store.inbox import BATCH_BYTES_MAX, DONE
 from ingestd.store.rows import columns_of, value_of
-from ingestd.store.schema import inbox
+from ingestd.store.schema import inbox, silences
 
 CHUNK_COUNT_MAX = 500
 
@@ -62,6 +63,14 @@ class History:
         query = select(inbox.c.received_at).where(inbox.c.state == DONE).order_by(inbox.c.received_at).limit(1)
         with self._reading() as connection:
             return connection.execute(query).scalar()
+
+    def silences(self, at: datetime) -> tuple[Silence, ...]:
+        """Every silence that was in force at some time since an instant, from when it was made."""
+        with self._reading() as connection:
+            if not inspect(connection).has_table(silences.name):
+                return ()  # a daemon of an earlier release made this database
+            found = watches.silences_in_force(connection, at)
+        return tuple(replace(one, starts_at=max(one.starts_at, one.created_at)) for one in found)
 
     def envelopes(self, stretch: Stretch) -> Iterator[StoredEnvelope]:
         """The envelopes of a stretch in the order in which they were stored; few are in memory at a time."""

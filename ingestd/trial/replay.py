@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NewType, Protocol
@@ -14,6 +14,7 @@ from ingestd.core.decide import Answer, AnswerAction
 from ingestd.core.effects import Verdict
 from ingestd.core.names import AlertKey, AlertStatus, EffectKind, IncidentId, IncidentState, PersonName
 from ingestd.core.policy import Policy
+from ingestd.core.silence import Silence
 from ingestd.core.sources import ReadLimits, SourceKind
 from ingestd.trial.rehearsal import Rehearsal
 from ingestd.trial.written_alert import Doors
@@ -21,8 +22,8 @@ from ingestd.trial.written_alert import Doors
 Episode = NewType("Episode", int)
 """One time that an alert fired: from when it was first said until it was said to be over, whatever any rules made of it."""
 
-REST = timedelta(days=7)
-"""How long a replay goes on after its last envelope, besides the longest escalation: grace, weekends, office hours."""
+REST = timedelta(days=4)
+"""How long a replay goes on after its last envelope, besides the longest escalation: grace, a long weekend before office hours."""
 
 
 class Received(Protocol):
@@ -151,12 +152,23 @@ class Side:
 
 
 class Replay:
-    """Plays envelopes, oldest first, to every side alike. Each is read once, with the limits of its source."""
+    """Plays envelopes, oldest first, to every side alike. Each is read once, with the limits of its source.
+
+    ``silences`` are those that were made in that time: they hold on every side.
+    """
 
     def __init__(
-        self, policies: Sequence[Policy], doors: Doors, began_at: datetime, *, answer_after: timedelta | None = None
+        self,
+        policies: Sequence[Policy],
+        doors: Doors,
+        began_at: datetime,
+        *,
+        answer_after: timedelta | None = None,
+        silences: Iterable[Silence] = (),
     ) -> None:
         self.sides = [Side(policy, began_at, answer_after) for policy in policies]
+        for side in self.sides:
+            side.rehearsal.silences += silences
         self.episodes = Episodes()
         self.envelope_count = 0
         self.unreadable_count = 0

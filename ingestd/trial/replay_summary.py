@@ -77,11 +77,16 @@ class RuleSum:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """From what arrived to who was paged. ``news_count`` is what dedup let through to the rules."""
+    """From what arrived to who was paged.
+
+    ``news_count`` is what dedup let through to the rules, ``kept_back_count`` what of it came into no incident: it was silenced, in
+    maintenance, inhibited, cleared while it was on hold, below its threshold or monitored.
+    """
 
     envelope_count: int
     alert_count: int
     news_count: int
+    kept_back_count: int
     incident_count: int
     ticket_count: int
     pages: Count
@@ -121,10 +126,12 @@ def summarise(replay: Replay, side: Side, night: Night) -> Summary:
         )
         for incident in side.rehearsal.incidents.values()
     )
+    news: set[Episode] = set().union(*side.asked.values())
     funnel = Funnel(
         envelope_count=replay.envelope_count,
         alert_count=replay.alert_count,
-        news_count=len(set().union(*side.asked.values())),
+        news_count=len(news),
+        kept_back_count=len(news.difference(*(case.episodes for case in cases))),
         incident_count=len(cases),
         ticket_count=len(side.tickets),
         pages=sum(people.values(), Count()),

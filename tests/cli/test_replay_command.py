@@ -121,6 +121,7 @@ From envelopes to pages
 envelopes          6       6
 alerts             7       7
 after dedup        3       3
+kept back          0       0
 incidents          2       3      +1
 tickets            2       3      +1
 pages              4       4
@@ -177,6 +178,7 @@ Envelopes that cannot be read, and are left out: 1.
 | envelopes | 6 | 6 |  |
 | alerts | 7 | 7 |  |
 | after dedup | 3 | 3 |  |
+| kept back | 0 | 0 |  |
 | incidents | 2 | 3 | +1 |
 | tickets | 2 | 3 | +1 |
 | pages | 2 | 3 | +1 |
@@ -219,6 +221,7 @@ def test_the_same_as_json(bare_shell, place):
             "envelopes": 6,
             "alerts": 7,
             "after_dedup": 3,
+            "kept_back": 0,
             "incidents": count,
             "tickets": count,
             "pages": 4,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
+from ingestd.core.silence import Silence
 from ingestd.errors import StoreBusy
 from ingestd.store import dialect, history, inbox, migrate
 from ingestd.store.history import History, Stretch
+from ingestd.store.rows import row_of
+from ingestd.store.schema import silences
 from tests.store.builders import after, envelope
 
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -39,6 +43,22 @@ def test_envelopes_come_in_the_order_in_which_they_were_stored_whatever_became_o
 def test_an_empty_database_has_no_history(url: str, begin: Begin) -> None:
     assert History(url).since(after()) is None
     assert History(url).oldest_decided_at() is None
+
+
+def test_silences_of_that_time_are_there_from_when_they_were_made(url: str, begin: Begin) -> None:
+    def silence(number: int, **times: object) -> Silence:
+        made = Silence(f"SIL-{number}", number, ("a = b",), "known", "asha", after(), after(), after(hours=1))
+        return replace(made, **times)
+
+    late = silence(2, created_at=after(minutes=5))
+    over = silence(3, ends_at=after(hours=-1))
+    with begin() as connection:
+        for one in (silence(1), late, over):
+            connection.execute(silences.insert().values(row_of(one)))
+    assert History(url).silences(after(minutes=-30)) == (silence(1), replace(late, starts_at=after(minutes=5)))
+    with begin() as connection:
+        silences.drop(connection)
+    assert History(url).silences(after()) == ()
 
 
 @pytest.mark.parametrize(("count_max", "bytes_max"), [(1, 10_000), (3, 10_000), (500, 1), (500, 25)])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestd.config.policy import build_policy
 from ingestd.core.names import PersonName, Severity
+from ingestd.core.silence import Silence
 from ingestd.core.sources import SourceKind
 from ingestd.testing.builders import NOW, alert
 from ingestd.trial.comparison import ChangeKind, compare
@@ -64,9 +65,9 @@ def sent(minute: float, *alerts: str, status: str = "firing") -> Sent:
 def replayed(load_rules):
     """Plays envelopes through rules and gives the summary of each, and the replay."""
 
-    def play(envelopes, *rules, answer_after=None):
+    def play(envelopes, *rules, answer_after=None, silences=()):
         policies = [build_policy(load_rules({"payments.yaml": text})) for text in rules]
-        replay = Replay(policies, Doors(), NOW - MINUTE, answer_after=answer_after)
+        replay = Replay(policies, Doors(), NOW - MINUTE, answer_after=answer_after, silences=silences)
         for envelope in envelopes:
             replay.take(envelope)
         replay.finish()
@@ -89,7 +90,7 @@ def test_the_funnel_narrows_from_envelopes_to_pages_and_night_is_told_apart(repl
         [*DAY, Sent(NOW + 600 * MINUTE, b"{"), Sent(NOW + 601 * MINUTE, b"", kind="fax")], RULES
     )
     # Twice asha, ben, chloe for each incident: the first at 02:00 was over after two minutes.
-    assert summary.funnel == Funnel(7, 7, 4, 3, 3, Count(7, 1))
+    assert summary.funnel == Funnel(7, 7, 4, 0, 3, 3, Count(7, 1))
     assert replay.unreadable_count == 2
     assert summary.people == {"asha": Count(3, 1), "ben": Count(2, 0), "chloe": Count(2, 0)}
     assert summary.rules == {"gateway": RuleSum(2, 2, Count(7, 1)), "others": RuleSum(2, 1, Count())}
@@ -158,6 +159,45 @@ def test_alerts_that_change_places_are_regrouped(replayed):
     assert (change.kind, len(change.before), len(change.after)) == (ChangeKind.REGROUPED, 2, 2)
 
 
+def test_what_clears_while_it_is_on_hold_is_gone_and_what_does_not_opens_later(replayed):
+    patient = RULES.replace("    urgency: high", "    urgency: high\n    hold: 5m")
+    (before, after), _ = replayed(DAY, RULES, patient)
+    gone, changed = compare(before, after).changes
+    assert (gone.kind, gone.before[0].opened_at) == (ChangeKind.GONE, NOW)
+    # What was open when the other alert came is now opened by that one, and the gateway joins it.
+    assert (changed.before[0].rule, changed.after[0].rule, len(changed.after[0].episodes)) == ("gateway", "others", 2)
+    assert "opened" in changed.aspects
+    assert (after.funnel.news_count, after.funnel.kept_back_count) == (4, 1)
+    assert after.rules["gateway"].alert_count == 2
+    back = compare(after, before)
+    assert [change.kind for change in back.changes] == [ChangeKind.ADDED, ChangeKind.CHANGED]
+
+
+def test_a_rule_that_only_monitors_brings_nothing_about(replayed):
+    monitoring = RULES.replace("    urgency: high", "    urgency: high\n    mode: monitor")
+    (before, after), _ = replayed([sent(0, "GatewayDown/cards")], RULES, monitoring)
+    assert only(before, after).kind is ChangeKind.GONE
+    assert after.rules == {"gateway": RuleSum(1, 0, Count())}
+    assert after.funnel == Funnel(1, 1, 1, 1, 0, 0, Count())
+
+
+def test_nobody_is_woken_before_office_hours_begin(replayed):
+    hours = "office_hours: {when: {weekdays: ['monday:friday'], times: ['09:00-17:00']}}"
+    calm = RULES.replace("rules:", f"response: {{critical: {{page: office-hours}}}}\n{hours}\nrules:")
+    (before, after), _ = replayed([sent(0, "GatewayDown/cards")], RULES, calm)
+    assert before.people["asha"] == Count(2, 2)
+    assert after.people["asha"] == Count(2, 0)
+
+
+def test_silences_that_were_made_hold_on_both_sides(replayed):
+    silence = Silence("SIL-1", 1, ("service = cards",), "known", "asha", NOW, NOW - MINUTE, NOW + 60 * MINUTE)
+    (before, after), _ = replayed([sent(0, "GatewayDown/cards", "LedgerLag/ledger")], RULES, RULES, silences=[silence])
+    assert [case.title for case in before.cases][:1] == ["LedgerLag"]
+    # It still fires when the silence ends, and is news then.
+    assert [case.opened_at for case in before.cases] == [NOW, NOW + 60 * MINUTE]
+    assert not compare(before, after).would_change
+
+
 def test_a_rule_that_takes_over_is_seen_though_nothing_else_differs(replayed):
     renamed = RULES.replace("rule: gateway", "rule: gates")
     (before, after), _ = replayed(DAY[:1], RULES, renamed)
@@ -169,7 +209,7 @@ def test_a_rule_that_takes_over_is_seen_though_nothing_else_differs(replayed):
 
 
 CASE = Case(NOW, "it is down", Severity.HIGH, "gateway", "payments", "", "jira", {}, frozenset({Episode(1)}))
-NOTHING = Summary(Funnel(0, 0, 0, 0, 0, Count()), (), {}, {})
+NOTHING = Summary(Funnel(0, 0, 0, 0, 0, 0, Count()), (), {}, {})
 
 
 def test_incidents_are_added_and_gone_and_lose_alerts():
