@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey
 from ingestd.core.silence import Silence
-from ingestd.core.watch import Release, Watch
+from ingestd.core.watch import HoldReason, Release, Watch
 from ingestd.store import dialect
 from ingestd.store.rows import chunks, columns_of, row_of, value_of
-from ingestd.store.schema import settings, silences, watches
+from ingestd.store.schema import alerts, settings, silences, watches
 
 _RULES_VERSION = "rules_version"
 """The setting that holds the version of the rules that decided last."""
@@ -57,6 +58,17 @@ def listed(connection: Connection, limit: int) -> list[Watch]:
         .limit(limit)
     )
     return [value_of(Watch, row) for row in connection.execute(query)]
+
+
+def held_counts(connection: Connection) -> dict[HoldReason, int]:
+    """How many alerts are held back, by what."""
+    query = (
+        select(watches.c.held, func.count().label("how_many"))
+        .join(alerts, alerts.c.key == watches.c.key)
+        .where(watches.c.held.is_not(None), alerts.c.state.in_([AlertState.HELD, AlertState.FIRING]))
+        .group_by(watches.c.held)
+    )
+    return {row.held: row.how_many for row in connection.execute(query)}
 
 
 def save(connection: Connection, changed: Iterable[Watch], ended: Iterable[AlertKey]) -> None:

@@ -56,6 +56,7 @@ class Metrics:
         )
         self.rule_matches = Counter("ingestd_rule_matches_total", "Alerts by rule.", ["rule"], registry=r)
         self.incidents = Gauge("ingestd_incidents", "Incidents that are not closed.", ["state", "severity"], registry=r)
+        self.held = Gauge("ingestd_alerts_held", "Alerts that fire and are kept back.", ["reason"], registry=r)
         self.incidents_opened = Counter("ingestd_incidents_opened_total", "Incidents opened.", registry=r)
         self.exhausted = Counter(
             "ingestd_escalations_exhausted_total", "Escalations that ended without an answer.", registry=r
