@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -23,25 +23,47 @@ from ingestd.trial.route import Route, Routes, in_words
 from ingestd.trial.telling import words_of
 
 _WORDS_CHARS_MAX = 10_000
+_WHY_CHARS_MAX = 120
 
 
-def page(routes: Routes, reading: Reading) -> Iterator[RenderableType]:
-    """Each alert with the rules that it met and its consequences."""
+Joined = Sequence[Mapping[str, Any] | None]
+"""For each alert the incident of the running daemon that it would join; None where it would open one."""
+
+
+def page(routes: Routes, reading: Reading, joined_to: Joined | None = None) -> Iterator[RenderableType]:
+    """Each alert with the rules that it met and its consequences; ``joined_to`` if the daemon was asked."""
     for number, route in enumerate(routes.routes, start=1):
         if len(routes.routes) > 1:
             yield heading(f"alert {number} of {len(routes.routes)}: {_labels(route)}")
         yield rows(_trace(route))
         yield Text()
-        yield labelled(_consequences(route))
+        yield labelled([*_consequences(route), *_live(joined_to, number - 1)])
         yield from _pages(route, routes.rehearsal, reading)
 
 
-def as_json(routes: Routes, reading: Reading, wrong: Iterable[Difference]) -> dict[str, Any]:
+def as_json(
+    routes: Routes, reading: Reading, wrong: Iterable[Difference], joined_to: Joined | None = None
+) -> dict[str, Any]:
     """The same for programs; times in UTC."""
     return {
         "routes": [_route_as_json(route, routes.rehearsal, reading) for route in routes.routes],
+        **({} if joined_to is None else {"joins": [_join_as_json(one) for one in joined_to]}),
         "differences": [{"key": one.key, "expected": one.expected, "actual": one.actual} for one in wrong],
     }
+
+
+def _live(joined_to: Joined | None, index: int) -> list[tuple[str, Text]]:
+    if joined_to is None:
+        return []
+    one = joined_to[index]
+    if one is None:
+        return [("daemon", safe("no incident there takes it: it would open one"))]
+    said = f"{one.get('id')}, {one.get('state')}: {one.get('title')}"
+    return [("daemon", joined((safe(worded(JOINS, str(one["join"]))), safe(said)), " "))]
+
+
+def _join_as_json(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if one is None else {"incident": one.get("id"), "state": one.get("state"), "join": one["join"]}
 
 
 def _labels(route: Route) -> str:
@@ -51,9 +73,14 @@ def _labels(route: Route) -> str:
 def _trace(route: Route) -> Iterator[Sequence[Text]]:
     for step in route.trace:
         if not step.has_matched:
-            yield safe(step.rule), safe("no"), safe(in_words(step.failed_on), "dim")
+            yield safe(step.rule), safe("no"), safe(_cut(in_words(step.failed_on)), "dim")
         else:
             yield safe(step.rule, "bold"), safe("MATCH", "bold green"), safe(_place(step.file, step.line))
+
+
+def _cut(text: str) -> str:
+    """A long matcher tells more by its beginning than by filling the screen; JSON has all of it."""
+    return text if len(text) <= _WHY_CHARS_MAX else f"{text[: _WHY_CHARS_MAX - 1]}…"
 
 
 def _place(file: str, line: int) -> str:

@@ -41,6 +41,7 @@ CONFIG = click.option(
 @click.option("--payload", type=click.Path(path_type=Path, allow_dash=True), help="A webhook's body; - for stdin.")
 @click.option("--source", help="Which source sends it; or a kind: alertmanager, grafana.")
 @click.option("--at", "at_text", metavar="TIME", help="When: 2026-03-29 03:30, here, or with an offset. [default: now]")
+@click.option("--live", is_flag=True, help="Ask the daemon which of its incidents the alert would join.")
 @click.option("--verify", multiple=True, metavar="KEY=VALUE,...", help="Exit code 1 unless this holds; as in expect:.")
 @output_option()
 @click.pass_context
@@ -51,12 +52,13 @@ def route(
     payload: Path | None,
     source: str | None,
     at_text: str | None,
+    live: bool,
     verify: tuple[str, ...],
 ) -> None:
     """Follow an alert through the rules, and show everything that would come of it if nobody answered.
 
     Fields are labels, alert.source, alert.summary, alert.value and annotations.NAME. Each rule is shown with the first part of it
-    that did not hold, up to the one that decides. Nothing is sent; what is open in the daemon is not looked at.
+    that did not hold, up to the one that decides. Nothing is sent. What is open in the daemon is looked at only with --live.
     """
     program = ctx.ensure_object(Program)
     expected = _expected(verify)
@@ -69,10 +71,15 @@ def route(
     from ingestd.cli.route_page import as_json, page  # noqa: PLC0415 (see above)
 
     wrong = _verify(expected, routes, loaded)
+    joined = None
+    if live:
+        from ingestd.cli.live_incident import joined_incident  # noqa: PLC0415 (only then is the daemon asked)
+
+        joined = [joined_incident(program.api, one, at) for one in routes.routes]
     if program.is_json:
-        program.terminal.json(as_json(routes, reading, wrong))
+        program.terminal.json(as_json(routes, reading, wrong, joined))
     else:
-        program.terminal.show(*page(routes, reading))
+        program.terminal.show(*page(routes, reading, joined))
         for one in wrong:
             program.terminal.data(_difference(one))
     if wrong:

@@ -17,6 +17,7 @@ from ingestd.store.rows import chunks, columns_of, row_of, value_of
 from ingestd.store.schema import deadlines, incidents, members, settings, tickets
 
 FIRST_NUMBER = 1001
+_ABOUT_COUNT_MAX = 100
 _NEXT_NUMBER = "next_incident_number"
 
 
@@ -62,6 +63,17 @@ def listed(connection: Connection, *, states: Iterable[IncidentState] | None, li
         if IncidentState.CLOSED not in asked:  # said in so many words, the index of live incidents is found
             query = query.where(incidents.c.state != IncidentState.CLOSED)
     return [value_of(Incident, row) for row in connection.execute(query)]
+
+
+def live_about(connection: Connection, dedup_key: str, correlate_key: str) -> list[Incident]:
+    """The incidents that are not closed and share one of these keys, the oldest first; an empty key is shared by none."""
+    shared = [incidents.c.dedup_key == dedup_key] if dedup_key else []
+    shared += [incidents.c.correlate_key == correlate_key] if correlate_key else []
+    found: dict[IncidentId, Incident] = {}
+    for condition in shared:  # one by one, since each has its index
+        query = select(*columns_of(incidents, Incident)).where(condition, incidents.c.state != IncidentState.CLOSED)
+        found |= {row.id: value_of(Incident, row) for row in connection.execute(query.limit(_ABOUT_COUNT_MAX))}
+    return sorted(found.values(), key=lambda incident: incident.number)
 
 
 def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> list[Member]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ingestd.core import correlate
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify, trace
 from ingestd.core.effects import DeadlineKind, Finding
@@ -34,6 +35,8 @@ class Route:
     alert: Alert
     trace: tuple[TraceStep, ...]
     label: Classification
+    dedup_key: str
+    """Under which incidents are about the same thing."""
     finding: Finding
     began_at: datetime
     """When the alert arrived."""
@@ -112,6 +115,7 @@ def _route(alert: Alert, finding: Finding, rehearsal: Rehearsal, now: datetime) 
         alert=alert,
         trace=trace(alert, ruleset, now),
         label=label,
+        dedup_key=correlate.dedup_key_of(alert.key, label),
         finding=finding,
         began_at=now,
         incident=rehearsal.incidents.get(incident_id) if incident_id else None,

@@ -30,8 +30,19 @@ def _listed(connection: Connection, states: Sequence[IncidentState] | None, limi
     return [plain.incident_line(incident, case.ticket_of(connection, incident)) for incident in found]
 
 
+def _about(connection: Connection, dedup_key: str, correlate_key: str) -> list[dict[str, Any]]:
+    found = incidents.live_about(connection, dedup_key, correlate_key)
+    return [plain.incident_line(incident, case.ticket_of(connection, incident)) for incident in found]
+
+
 async def list_incidents(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
-    """``GET /api/v1/incidents``: the newest first, open ones unless ``state`` says otherwise."""
+    """``GET /api/v1/incidents``: the newest first, open ones unless ``state`` says otherwise.
+
+    With ``dedup_key`` or ``correlate_key``: those that are not closed and share one of them, the oldest first.
+    """
+    keys = [request.query.get(name, "") for name in ("dedup_key", "correlate_key")]
+    if any(keys):
+        return as_json({"incidents": await desk.database.read(_about, *keys)})
     states = choice_of(request, "state", _STATES, default="open")
     found = await desk.database.read(_listed, states, limit_of(request))
     return as_json({"incidents": found})

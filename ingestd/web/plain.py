@@ -35,6 +35,8 @@ def incident_line(incident: Incident, ticket: Ticket | None) -> dict[str, Any]:
         "parent_id": incident.parent_id,
         "dedup_key": incident.dedup_key,
         "correlate_key": incident.correlate_key,
+        "correlate_within_seconds": incident.correlate_within_seconds,
+        "last_alert_at": incident.last_alert_at,
         "ticket": {"label": ticket.label, "url": ticket.url} if ticket else None,
     }
 
@@ -54,7 +56,6 @@ def incident_whole(case: Case, external_url: str) -> dict[str, Any]:
         "page_when": incident.conduct.page_when,
         "awaiting_policy": incident.awaiting_policy,
         "collects_key": incident.collects_key,
-        "last_alert_at": incident.last_alert_at,
         "clearing_since": incident.clearing_since,
         "resolved_by": incident.resolved_by,
         "closed_at": incident.closed_at,

@@ -248,3 +248,26 @@ def test_all_codes_can_be_listed(bare_shell):
     assert {
         one["code"] for one in json.loads(bare_shell("rules", "explain-code", "-o", "json").stdout)["codes"]
     } == set(CODES)
+
+
+def test_the_daemon_is_asked_which_incident_takes_the_alert(config, shell, daemon):
+    alert = ("CardGatewayDown", "env=prod", "service=card-gateway", "--live", "--at", "2026-03-02T03:14:00+00:00")
+    assert "no incident there takes it: it would open one" in shell("rules", "route", *alert).stdout
+    open_one = {
+        "id": "INC-7",
+        "state": "triggered",
+        "title": "card-gateway: gone",
+        "dedup_key": "another",
+        "correlate_key": "payments|alert.rule=CardGatewayDown,env=prod,service=card-gateway",
+        "correlate_within_seconds": 1800,
+        "last_alert_at": "2026-03-02T03:00:00.000Z",
+        "resolved_at": None,
+    }
+    daemon.incidents["INC-7"] = open_one
+    shown = shell("rules", "route", *alert)
+    assert "joined: same correlation key, in time" in shown.stdout
+    assert "INC-7, triggered: card-gateway: gone" in shown.stdout
+    answer = json.loads(shell("rules", "route", *alert, "-o", "json").stdout)
+    assert answer["joins"] == [{"incident": "INC-7", "state": "triggered", "join": "same_correlation_key"}]
+    open_one["last_alert_at"] = "2026-03-02T02:00:00.000Z"
+    assert json.loads(shell("rules", "route", *alert, "-o", "json").stdout)["joins"] == [None]

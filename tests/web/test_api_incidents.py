@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -42,10 +43,26 @@ async def test_a_list_has_one_line_per_incident(office, client, auth):
                 "parent_id": None,
                 "dedup_key": office.incident().dedup_key,
                 "correlate_key": office.incident().correlate_key,
+                "correlate_within_seconds": 1800,
+                "last_alert_at": "2026-03-02T02:00:00.000Z",
                 "ticket": {"label": "OPS-7", "url": "https://jira.example/browse/OPS-7"},
             }
         ]
     }
+
+
+async def test_whoever_knows_what_an_alert_is_about_finds_what_it_would_join(office, client, auth):
+    office.fires("DiskFull")
+    office.fires("SiteDown", cluster="b")
+    one = office.incident()
+
+    async def ids(**keys):
+        query = "&".join(f"{name}={quote(key, safe='')}" for name, key in keys.items())
+        return [line["id"] for line in (await get(client, auth, f"/api/v1/incidents?{query}"))["incidents"]]
+
+    assert await ids(dedup_key=one.dedup_key) == [one.id]
+    assert await ids(correlate_key=one.correlate_key) == [one.id]
+    assert await ids(dedup_key="another", correlate_key="another") == []
 
 
 async def test_the_list_is_of_the_states_that_are_asked_for(office, client, auth):
