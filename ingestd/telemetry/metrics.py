@@ -55,6 +55,12 @@ class Metrics:
             "ingestd_alerts_truncated_by_sender_total", "Alerts that a sender left out.", ["source"], registry=r
         )
         self.rule_matches = Counter("ingestd_rule_matches_total", "Alerts by rule.", ["rule"], registry=r)
+        self.template_failures = Counter(
+            "ingestd_template_failures_total",
+            "Alerts whose rule's title or summary could not be made.",
+            ["rule"],
+            registry=r,
+        )
         self.incidents = Gauge("ingestd_incidents", "Incidents that are not closed.", ["state", "severity"], registry=r)
         self.held = Gauge("ingestd_alerts_held", "Alerts that fire and are kept back.", ["reason"], registry=r)
         self.incidents_opened = Counter("ingestd_incidents_opened_total", "Incidents opened.", registry=r)

@@ -287,6 +287,8 @@ class Processor:
             metrics.alerts.labels(source, finding.verdict.value, finding.reason.value).inc()
             if finding.rule:
                 metrics.rule_matches.labels(finding.rule).inc()
+            if finding.label is not None and finding.label.template_problem:
+                metrics.template_failures.labels(finding.rule).inc()
             if finding.join is JoinReason.OPENED:
                 metrics.incidents_opened.inc()
                 log.info(log_events.INCIDENT_CHANGED, incident=finding.incident_id, change="opened", rule=finding.rule)

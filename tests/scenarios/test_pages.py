@@ -251,6 +251,8 @@ def test_a_template_that_fails_still_pages_in_plain_words(new_day, nothing_else_
     assert day.pages() == [ADA]
     assert day.sms.sent[0].text.incident.title == "DiskFull on db1"
     assert "template/template_failed" in day.history()
+    failures = day.metrics.registry.get_sample_value("ingestd_template_failures_total", {"rule": "disk-full"})
+    assert failures == 1
     day.acknowledge("INC-1001")
     nothing_else_arrives(day)
 
