@@ -36,7 +36,7 @@ class Api:
             self._session.verify = str(settings.ca_file)
 
     def get(self, path: str, *, holds: str = "", **query: object) -> dict[str, Any]:
-        """The JSON object at a path. Parameters that are None are left out.
+        """The JSON object at a path. Parameters that are None are left out, a list stands for one parameter of that name each.
 
         Without the key ``holds`` it is no answer of ours: another program must not pass for a daemon with nothing to tell.
         """
@@ -50,6 +50,10 @@ class Api:
     ) -> dict[str, Any]:
         """The JSON object that a POST answers."""
         return self._object(self._send("POST", path, body=body, seconds=seconds))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """The JSON object that a DELETE answers."""
+        return self._object(self._send("DELETE", path))
 
     def ask(self, path: str, *, refused: int, seconds: float) -> dict[str, Any]:
         """The JSON object that a POST answers, also with the status ``refused``: that is an answer, and no failure."""
@@ -91,7 +95,11 @@ class Api:
     ) -> requests.Response:
         import requests  # noqa: PLC0415 (it loads slowly, and --help needs none)
 
-        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        params = {
+            name: value if isinstance(value, list) else str(value)
+            for name, value in (query or {}).items()
+            if value is not None
+        }
         try:
             return self._session.request(
                 method,

@@ -183,7 +183,7 @@ def note(program: Program, incident: str, text: tuple[str, ...], by: str | None)
 
 def _answer(program: Program, incident: str, verb: str, by: str | None, **more: str) -> None:
     body: dict[str, object] = {"via": "cli", **more}
-    name = by or ("" if program.api.has_token else _user_of_this_machine())
+    name = by or ("" if program.api.has_token else user_of_this_machine())
     if name:
         body["by"] = name
     answer = program.api.post(f"/api/v1/incidents/{segment(incident)}/{verb}", body)
@@ -193,7 +193,8 @@ def _answer(program: Program, incident: str, verb: str, by: str | None, **more: 
         program.terminal.data(safe(answer.get("text") or f"{incident} is {answer.get('state')}").plain)
 
 
-def _user_of_this_machine() -> str:
+def user_of_this_machine() -> str:
+    """Who has typed the command, as far as this machine knows; may be empty."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in some containers

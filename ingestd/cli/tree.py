@@ -17,6 +17,8 @@ NOUNS: Final[dict[str, str]] = {
     "reload": "Let the daemon take over what is on disk.",
     "doctor": "One page on how this installation is.",
     "incident": "See incidents and answer them.",
+    "alert": "See alerts that are kept back.",
+    "silence": "Hear nothing of some alerts for a while.",
     "explain": "Why something happened, and what happens next.",
     "ticket": "See the tickets of incidents.",
     "outbox": "See and steer what is sent out.",

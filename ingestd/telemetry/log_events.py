@@ -27,6 +27,8 @@ ALERTS_TRUNCATED: Final = "alerts_truncated"
 INCIDENT_CHANGED: Final = "incident_changed"
 ESCALATION_EXHAUSTED: Final = "escalation_exhausted"
 ANSWER_RECEIVED: Final = "answer_received"
+SILENCE_MADE: Final = "silence_made"
+SILENCE_ENDED: Final = "silence_ended"
 
 DELIVERY_SETTLED: Final = "delivery_settled"
 DELIVERY_DROPPED: Final = "delivery_dropped"

@@ -12,7 +12,18 @@ from aiohttp.typedefs import Handler
 from ingestd.errors import StoreBusy
 from ingestd.store import dialect
 from ingestd.telemetry import log_events
-from ingestd.web import access_log, api_daemon, api_envelopes, api_incidents, api_outbox, pages, receiving, replies
+from ingestd.web import (
+    access_log,
+    api_alerts,
+    api_daemon,
+    api_envelopes,
+    api_incidents,
+    api_outbox,
+    api_silences,
+    pages,
+    receiving,
+    replies,
+)
 from ingestd.web.access import Caller, identify, refuse_cross_site
 from ingestd.web.desk import Desk, Role
 from ingestd.web.replies import Refusal
@@ -36,6 +47,11 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("GET", "/envelopes/{id}", Role.VIEWER, api_envelopes.show_envelope),
     ("GET", "/envelopes/{id}/body", Role.VIEWER, api_envelopes.show_body),
     ("POST", "/envelopes/{id}/retry", Role.RESPONDER, api_envelopes.retry_envelope),
+    ("GET", "/alerts", Role.VIEWER, api_alerts.list_alerts),
+    ("GET", "/silences", Role.VIEWER, api_silences.list_silences),
+    ("POST", "/silences", Role.RESPONDER, api_silences.add_silence),
+    ("GET", "/silences/{id}", Role.VIEWER, api_silences.show_silence),
+    ("DELETE", "/silences/{id}", Role.RESPONDER, api_silences.expire_silence),
     ("GET", "/tickets", Role.VIEWER, api_outbox.list_tickets),
     ("GET", "/outbox", Role.VIEWER, api_outbox.list_outbox),
     ("POST", "/outbox/retry", Role.RESPONDER, api_outbox.retry_delivery),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
-from ingestd.store import inbox, incidents, links, outbox
+from ingestd.core.watch import HoldReason
+from ingestd.store import inbox, incidents, links, outbox, silences, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -22,13 +24,24 @@ JANITOR_SECONDS = 15.0
 
 def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
     pruned = inbox.prune(connection, now - timedelta(seconds=keep_seconds), PRUNE_COUNT_MAX)
-    return pruned + links.prune(connection, now)
+    return pruned + links.prune(connection, now) + silences.prune(connection, now, PRUNE_COUNT_MAX)
 
 
-def _measure(
-    connection: Connection,
-) -> tuple[dict[tuple[str, str], int], list[outbox.OutboxCount], int]:
-    return incidents.open_counts(connection), outbox.counts(connection), inbox.waiting_count(connection)
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    incidents: dict[tuple[str, str], int]
+    outbox: list[outbox.OutboxCount]
+    held: dict[HoldReason, int]
+    waiting: int
+
+
+def _measure(connection: Connection) -> _Measured:
+    return _Measured(
+        incidents.open_counts(connection),
+        outbox.counts(connection),
+        watches.held_counts(connection),
+        inbox.waiting_count(connection),
+    )
 
 
 class Janitor:
@@ -47,14 +60,16 @@ class Janitor:
         pruned = await self._database.run(_prune, keep, self._clock.now())
         if pruned:
             log.info(log_events.PRUNED, count=pruned)
-        open_counts, outbox_counts, waiting = await self._database.read(_measure)
+        measured = await self._database.read(_measure)
         self._metrics.incidents.clear()
-        for (state, severity), count in open_counts.items():
+        for (state, severity), count in measured.incidents.items():
             self._metrics.incidents.labels(state, severity).set(count)
         self._metrics.outbox.clear()
-        for row in outbox_counts:
+        for row in measured.outbox:
             self._metrics.outbox.labels(row.connector, row.state.value).set(row.count)
-        self._metrics.inbox_waiting.set(waiting)
+        for reason in HoldReason:
+            self._metrics.held.labels(reason.value).set(measured.held.get(reason, 0))
+        self._metrics.inbox_waiting.set(measured.waiting)
         return pruned >= PRUNE_COUNT_MAX
 
     async def idle_seconds(self) -> float:
