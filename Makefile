@@ -35,9 +35,10 @@ format: $(VENV)/.dev ## put the code into its format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: $(VENV)/.run ## write schema/ and docs/cli.md anew from the models and commands
+schema: $(VENV)/.run ## write schema/, docs/cli.md and docs/rules/reference.md anew from the models and commands
 	$(BIN)/ingestd write-schema schema
 	$(BIN)/ingestd write-documentation >docs/cli.md
+	$(BIN)/ingestd write-documentation rules >docs/rules/reference.md
 
 bench: $(VENV)/.dev ## measure intake and the way through, against a bare HTTP handler
 	$(BIN)/python tests/bench/run.py $(ARGS)

@@ -1,4 +1,7 @@
-"""``ingestd write-documentation``, hidden: prints docs/cli.md from the command tree. A test compares the two."""
+"""``ingestd write-documentation``, hidden: prints docs/cli.md from the command tree, or docs/rules/reference.md from the models.
+
+Tests compare each page with what is printed.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,19 @@ Proxies of the environment are not used for a daemon on the same machine.
 
 
 @click.command("write-documentation", cls=Verb, hidden=True)
+@click.argument("page", type=click.Choice(["cli", "rules"]), default="cli")
 @click.pass_context
-def command(ctx: click.Context) -> None:
-    """Print the documentation of the command line as Markdown."""
-    root = ctx.find_root()
-    ctx.ensure_object(Program).terminal.data(documentation(root.command).rstrip("\n"))
+def command(ctx: click.Context, page: str) -> None:
+    """Print a page of the documentation as Markdown: the command line, or every key of a rule file."""
+    text = documentation(ctx.find_root().command) if page == "cli" else rule_documentation()
+    ctx.ensure_object(Program).terminal.data(text.rstrip("\n"))
+
+
+def rule_documentation() -> str:
+    """The page with every key of a rule file; the same for the same models."""
+    from ingestd.config.rule_reference import reference  # noqa: PLC0415 (loads the models)
+
+    return reference()
 
 
 def documentation(root: click.Command) -> str:

@@ -124,7 +124,7 @@ class TicketSection(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    to: Name
+    to: Name = Field(description="The connector, by its name in the configuration.")
 
     @property
     def options(self) -> Mapping[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -56,6 +57,13 @@ class PairModel(Explained):
     """Labels or fields in which the two must agree."""
 
 
+InhibitList = Annotated[
+    tuple[PairModel, ...],
+    Field(max_length=20),
+    BeforeValidator(as_list, json_schema_input_type=PairModel | list[PairModel]),
+]
+
+
 class CollectsModel(PairModel):
     """What an incident of this rule explains: such incidents open below it, and page nobody while it is open."""
 
@@ -83,8 +91,24 @@ class CorrelateModel(Explained):
     """A major incident: what it explains."""
 
 
+_BY_LEVELS: Final = "severity comes of impact and urgency, by the matrix: write those"
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "severity": _BY_LEVELS,
+    "priority": _BY_LEVELS,
+    "continue": "the first rule that matches decides, alone",
+    "for": "write  hold: 5m",
+    "receiver": "write  page: POLICY  or  team: TEAM",
+    "matchers": "write  match",
+    "group_by": "write  correlate: {by: [...]}",
+    "enabled": "write  mode: monitor,  or take the rule out",
+}
+"""Words of other systems, and what is written for them here."""
+
+
 class DefaultsModel(Explained):
     """What a rule says besides when it applies; in ``defaults:`` for all rules of the file that do not say it."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = _ELSEWHERE
 
     impact: Level | None = None
     """How much is affected. Without it: medium."""
@@ -114,7 +138,7 @@ class DefaultsModel(Explained):
     """What fires so often is flapping: it counts as over only when it has been quiet for that time."""
     threshold: CountModel | None = None
     """Nothing happens before the same thing has fired so often within that time."""
-    inhibit_by: Annotated[tuple[PairModel, ...], BeforeValidator(as_list), Field(max_length=20)] | None = None
+    inhibit_by: InhibitList | None = None
     """Nothing happens while such another alert fires."""
     resolve_on: ResolveOn | None = None
     """When an incident is over: all of its alerts have cleared, any one has, or never by itself. Without it: all."""

@@ -13,14 +13,19 @@ from pydantic import BaseModel, Field
 
 from ingestd.config.rule_model import RuleFileModel, RuleModel
 from ingestd.config.rule_test_model import RuleTestFileModel, RuleTestModel
+from ingestd.config.stage_model import EnrichModel, MaintenanceModel
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NONE: Final = {"const": "none"}
-_OPTIONAL_BY_WORD: Final = {"ticket", "page"}
+_OPTIONAL_BY_WORD: Final = {"ticket", "page", "held"}
 """Keys for which nothing is written out as ``none``; an empty value is a mistake."""
 
 
 class _WholeRuleFile(RuleFileModel):
+    enrich: list[EnrichModel] = Field(default_factory=list)
+    """Steps before the rules: labels renamed, extracted, added. All apply, in order."""
+    maintenance: list[MaintenanceModel] = Field(default_factory=list)
+    """Times at which some alerts bring about less."""
     rules: list[RuleModel] = Field(default_factory=list)
     """From top to bottom; the first rule that matches decides."""
     tests: list[RuleTestModel] = Field(default_factory=list)
@@ -52,14 +57,21 @@ def _plain(node: Any, key: str = "") -> Any:  # noqa: ANN401 (any part of a sche
         return [_plain(one) for one in node]
     if not isinstance(node, dict):
         return node
-    if key in {"properties", "$defs"}:
+    if key == "properties":
         return {name: _named(name, one) for name, one in node.items()}
+    if key == "$defs":
+        return {name: _definition(one) for name, one in node.items()}
     kept = {name: _plain(one, name) for name, one in node.items() if name not in {"title", "default"}}
     if "description" in kept:
         kept["description"] = _words(kept["description"])
-    if "enum" in kept:
-        kept.pop("description", None)  # of the Python class, which says nothing to an author
     return kept
+
+
+def _definition(node: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = _plain(node)
+    if "enum" in made:
+        made.pop("description", None)  # of the Python class, which says nothing to an author
+    return made
 
 
 def _named(name: str, node: dict[str, Any]) -> dict[str, Any]:

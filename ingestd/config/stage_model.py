@@ -49,7 +49,7 @@ def as_list(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
 
 
 MatcherText = Annotated[str, BeforeValidator(_matcher_text)]
-MatcherList = Annotated[tuple[MatcherText, ...], BeforeValidator(_matcher_list), Field(max_length=200)]
+MatcherList = Annotated[tuple[MatcherText, ...], Field(max_length=200), BeforeValidator(_matcher_list)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=256)]
 LabelName = Annotated[Text, Field(min_length=1, max_length=256)]
 FieldList = Annotated[tuple[FieldName, ...], Field(max_length=20)]
@@ -64,7 +64,16 @@ class ExtractModel(Explained):
     """RE2 with named groups, found anywhere in the text: 'file (?P<file>[A-Z0-9]+)'."""
 
 
-ExtractList = Annotated[tuple[ExtractModel, ...], BeforeValidator(as_list), Field(max_length=20)]
+WhenList = Annotated[
+    tuple[WhenModel, ...],
+    Field(min_length=1, max_length=100),
+    BeforeValidator(as_list, json_schema_input_type=WhenModel | list[WhenModel]),
+]
+ExtractList = Annotated[
+    tuple[ExtractModel, ...],
+    Field(max_length=20),
+    BeforeValidator(as_list, json_schema_input_type=ExtractModel | list[ExtractModel]),
+]
 
 
 class EnrichModel(Explained):
@@ -105,7 +114,7 @@ class ResponseModel(Explained):
     """What one severity sets in motion."""
 
     page: PageWhen = PageWhen.NOW
-    """Whether it pages whom the rule or the team names: now, in office-hours, or never."""
+    """Whether it pages whom the rule or the team names: now, in office-hours, or never. Without it: now."""
     ack_within_seconds: Annotated[DurationSeconds, duration_range("1m", "30d")] | None = Field(
         default=None, alias="ack_within"
     )
@@ -115,7 +124,7 @@ class ResponseModel(Explained):
     )
     """How often those who wait are to hear how it stands: 30m."""
     report: ReportNeed = ReportNeed.NONE
-    """Whether it ends with a report: required, on-request or none."""
+    """Whether it ends with a report: required, on-request or none. Without it: none."""
 
 
 class MaintenanceModel(Explained):
@@ -131,10 +140,10 @@ class MaintenanceModel(Explained):
     """Selectors of which one must hold, besides match."""
     unless: MatcherList = ()
     """Matchers of which none may hold."""
-    when: Annotated[tuple[WhenModel, ...], BeforeValidator(as_list), Field(min_length=1, max_length=100)]
+    when: WhenList
     """When: {weekdays: [sunday], times: ["02:00-04:00"], tz: Europe/Berlin}, or {from: ..., to: ...}; or a list of them."""
     do: Literal["ticket-only", "record", "drop"] = "drop"
-    """What is left: ticket-only (no page), record (an incident without ticket and page), drop (nothing opens)."""
+    """What is left: ticket-only (no page), record (an incident without ticket and page), drop (nothing opens). Without it: drop."""
 
     @property
     def during(self) -> DuringWindow:
@@ -145,5 +154,5 @@ class MaintenanceModel(Explained):
 class OfficeHoursModel(Explained):
     """When people are at work, for severities that page in office-hours."""
 
-    when: Annotated[tuple[WhenModel, ...], BeforeValidator(as_list), Field(min_length=1, max_length=100)]
+    when: WhenList
     """{weekdays: ['monday:friday'], times: ["09:00-17:00"], tz: Europe/Berlin}; or a list of them."""

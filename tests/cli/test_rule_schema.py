@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import click
@@ -14,6 +15,7 @@ from ingestd.cli.tree import ingestd
 from ingestd.cli.write_schema import texts
 from ingestd.config.rule_model import RuleModel
 from ingestd.config.rule_test_model import ExpectModel, RuleTestModel
+from ingestd.config.stage_model import MaintenanceModel
 from ingestd.config.yaml_tree import parse_document, read_document, to_python
 
 NAMES = ("rules-v1.json", "rule-tests-v1.json")
@@ -52,12 +54,32 @@ def test_the_command_writes_them(bare_shell, tmp_path, root):
     assert {path.name for path in tmp_path.iterdir()} == set(NAMES)
 
 
+def test_the_reference_is_in_step_with_the_models(bare_shell, root):
+    written = (root / "docs" / "rules" / "reference.md").read_text(encoding="utf-8")
+    assert written == bare_shell("write-documentation", "rules").stdout, "run: make schema"
+
+
+def test_every_key_is_in_the_reference_with_a_meaning(root):
+    written = (root / "docs" / "rules" / "reference.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`°? \| (.*) \| (.*) \| (.*) \|$", written, re.MULTILINE)
+    for name in NAMES:
+        schema = json.loads((root / "schema" / name).read_text(encoding="utf-8"))
+        for one in (schema, *schema["$defs"].values()):
+            assert one.get("properties", {}).keys() <= {key for key, _, _, _ in rows}
+    assert [row for row in rows if not row[1] or len(row[3]) < 8] == []
+
+
 def test_a_schema_is_a_schema(schema):
     Draft202012Validator.check_schema(schema)
 
 
 def test_every_key_is_described_for_whoever_completes_it(schema):
-    kinds = {"RuleModel": RuleModel, "ExpectModel": ExpectModel, "RuleTestModel": RuleTestModel}
+    kinds = {
+        "RuleModel": RuleModel,
+        "MaintenanceModel": MaintenanceModel,
+        "ExpectModel": ExpectModel,
+        "RuleTestModel": RuleTestModel,
+    }
     for kind in kinds.keys() & schema["$defs"].keys():
         properties = schema["$defs"][kind]["properties"]
         assert len(properties) == len(kinds[kind].model_fields)
@@ -80,6 +102,10 @@ def test_the_shipped_rules_fit_and_name_their_schema(root):
         "rules: [{rule: a, match_any: ['{x = y}'], ticket: {to: jira, project: PAY, fields: {a: 1}}}]",
         "version: 1\nowner: us\ndefaults: {team: t, impact: high}\nseverity: {high: {high: critical}}\nrules: []",
         "tests: [{name: n, alert: {a: b, n: 7}, expect: {page: none, pages: [asha], tickets: 1}}]",
+        "tests: [{name: n, alert: {a: b}, expect: {held: none, maintenance: none, parent: none}}]",
+        "rules: [{rule: a, match: [], inhibit_by: {match: [a = b]}, extract: {from: a, regex: '(?P<b>x)'}}]",
+        "rules: [{rule: a, match: [], inhibit_by: [{match: [a = b]}], extract: [{from: a, regex: '(?P<b>x)'}]}]",
+        "enrich: [{name: n, rename: {a: b}}]\nmaintenance: [{name: m, match: [a = b], when: {weekdays: [sunday]}, do: drop}]",
         "tests: [{name: n, at: 2026-03-29 03:30, tz: UTC, steps: [{at: 9m}, {ack: asha}], expect: {pages: 2}}]",
     ],
 )
@@ -101,6 +127,9 @@ def test_what_is_right_fits(faults, text):
         ("rules: [{rule: a, match: [], dedup: {within: 5}}]", "rules.0.dedup.within"),
         ("rules: [{rule: a, match: [], dedup: {within: 5 minutes}}]", "rules.0.dedup.within"),
         ("version: 2", "version"),
+        ("enrich: [{name: n, renam: {a: b}}]", "enrich.0"),
+        ("maintenance: [{name: m, match: [a = b], when: {weekdays: [sunday]}, do: dorp}]", "maintenance.0.do"),
+        ("maintenance: [{name: m, match: [a = b], when: {wekdays: [sunday]}}]", "maintenance.0.when"),
         ("severity: {high: {hihg: low}}", "severity.high"),
         ("tests: [{name: n, alert: {a: b}, expect: {sevrity: low}}]", "tests.0.expect"),
         ("tests: [{alert: {a: b}}]", "tests.0"),
