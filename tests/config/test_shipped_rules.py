@@ -8,8 +8,10 @@ from ingestd.config.load import load
 from ingestd.config.problems import ConfigProblems
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
+from ingestd.core.enrich import enrich
 from ingestd.core.names import AlertKey, AlertStatus
-from ingestd.core.ruleset import Ruleset
+from ingestd.core.response import PageWhen
+from ingestd.core.ruleset import Classification, Ruleset
 from ingestd.testing.builders import NOW
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -27,68 +29,86 @@ def alert(**labels: str) -> Alert:
     return Alert("am", AlertKey("am/1"), AlertStatus.FIRING, labels, rule_name=rule_name)
 
 
+def classified(ruleset: Ruleset, seen: Alert) -> Classification:
+    return classify(enrich(seen, ruleset.enrich, ruleset.services), ruleset, NOW)
+
+
+NEVER, MORNING, AT_ONCE = PageWhen.NEVER, PageWhen.OFFICE_HOURS, PageWhen.NOW
+
+
 @pytest.mark.parametrize(
-    ("labels", "rule", "severity", "pages", "has_ticket"),
+    ("labels", "rule", "severity", "when"),
     [
-        ({"alertname": "Watchdog", "severity": "none"}, "watchdog", "low", False, False),
-        ({"alertname": "DeadMansSwitch", "severity": "critical"}, "watchdog", "low", False, False),
-        ({"alertname": "InfoInhibitor", "severity": "none"}, "inhibitors", "low", False, False),
-        ({"alertname": "PrometheusIsDown"}, "monitoring-down", "high", True, True),
-        ({"alertname": "AlertmanagerFailedToSendAlerts", "severity": "warning"}, "monitoring-down", "high", True, True),
-        ({"alertname": "DatasourceNoData", "rulename": "cpu"}, "grafana-no-data", "low", False, True),
-        ({"alertname": "DatasourceError", "rulename": "cpu"}, "grafana-no-data", "low", False, True),
-        ({"alertname": "KubeAPIDown", "severity": "critical"}, "cluster-down", "critical", True, True),
-        ({"alertname": "etcdInsufficientMembers", "severity": "critical"}, "cluster-down", "critical", True, True),
-        ({"alertname": "InstanceDown"}, "target-down", "high", True, True),
-        ({"alertname": "TargetDown", "severity": "warning"}, "target-down", "high", True, True),
-        ({"alertname": "InstanceDown", "severity": "critical"}, "says-critical", "critical", True, True),
-        ({"alertname": "NodeFilesystemSpaceFillingUp", "severity": "warning"}, "disk-filling", "medium", True, True),
+        ({"alertname": "PrometheusIsDown"}, "monitoring-down", "high", AT_ONCE),
+        ({"alertname": "AlertmanagerFailedToSendAlerts", "severity": "warning"}, "monitoring-down", "high", AT_ONCE),
         (
-            {"alertname": "NodeFilesystemSpaceFillingUp", "severity": "critical"},
-            "says-critical",
-            "critical",
-            True,
-            True,
+            {"alertname": "PrometheusOutOfOrderTimestamps", "severity": "warning"},
+            "monitoring-trouble",
+            "medium",
+            MORNING,
         ),
-        (
-            {"alertname": "KubeClientCertificateExpiration", "severity": "warning"},
-            "certificate-expiring",
-            "low",
-            False,
-            True,
-        ),
-        ({"alertname": "BlackboxSslCertificateWillExpireSoon"}, "certificate-expiring", "low", False, True),
-        ({"alertname": "X", "severity": "page"}, "says-critical", "critical", True, True),
-        ({"alertname": "X", "severity": "CRITICAL"}, "says-critical", "critical", True, True),
-        ({"alertname": "X", "priority": "P1"}, "says-critical", "critical", True, True),
-        ({"alertname": "X", "severity": "major"}, "says-high", "high", True, True),
-        ({"alertname": "X", "severity": "Warning"}, "says-warning", "medium", True, True),
-        ({"alertname": "X", "severity": "warning", "priority": "P1"}, "says-warning", "medium", True, True),
-        ({"alertname": "X", "severity": "info"}, "says-info", "low", False, True),
-        ({"alertname": "X", "severity": "purple"}, "unmatched", "medium", True, True),
-        ({"alertname": "X"}, "unmatched", "medium", True, True),
-        ({}, "unmatched", "medium", True, True),
+        ({"alertname": "DatasourceNoData", "rulename": "cpu"}, "grafana-no-data", "medium", MORNING),
+        ({"alertname": "DatasourceError", "rulename": "cpu", "severity": "page"}, "grafana-blind", "high", AT_ONCE),
+        ({"alertname": "KubeAPIDown", "severity": "critical"}, "cluster-down", "critical", AT_ONCE),
+        ({"alertname": "etcdInsufficientMembers", "severity": "critical"}, "cluster-down", "critical", AT_ONCE),
+        ({"alertname": "KubeSchedulerDown", "severity": "critical"}, "control-plane-part", "critical", AT_ONCE),
+        ({"alertname": "InstanceDown"}, "target-down", "high", AT_ONCE),
+        ({"alertname": "TargetDown", "severity": "warning"}, "target-down", "high", AT_ONCE),
+        ({"alertname": "InstanceDown", "severity": "critical"}, "says-critical", "critical", AT_ONCE),
+        ({"alertname": "MySQLDown", "severity": "warning"}, "database-down", "high", AT_ONCE),
+        ({"alertname": "NodeFilesystemSpaceFillingUp", "severity": "warning"}, "disk-filling", "medium", MORNING),
+        ({"alertname": "NodeFilesystemSpaceFillingUp", "severity": "critical"}, "disk-full", "critical", AT_ONCE),
+        ({"alertname": "KubeClientCertificateExpiration", "severity": "warning"}, "certificate-expiring", "low", NEVER),
+        ({"alertname": "BlackboxSslCertificateWillExpireSoon"}, "certificate-expiring", "low", NEVER),
+        ({"alertname": "KubeMemoryOvercommit", "severity": "warning"}, "kube-housekeeping", "low", NEVER),
+        ({"alertname": "KubePodCrashLooping", "severity": "warning"}, "kube-workload", "medium", MORNING),
+        ({"alertname": "X", "severity": "page"}, "says-critical", "critical", AT_ONCE),
+        ({"alertname": "X", "severity": "CRITICAL"}, "says-critical", "critical", AT_ONCE),
+        ({"alertname": "X", "priority": "P1"}, "says-critical", "critical", AT_ONCE),
+        ({"alertname": "X", "severity": "major"}, "says-high", "high", AT_ONCE),
+        ({"alertname": "X", "severity": "Warning"}, "says-warning", "medium", MORNING),
+        ({"alertname": "X", "severity": "warning", "priority": "P1"}, "says-warning", "medium", MORNING),
+        ({"alertname": "X", "severity": "info"}, "says-info", "low", NEVER),
+        ({"alertname": "X", "severity": "purple"}, "unmatched", "medium", AT_ONCE),
+        ({"alertname": "X"}, "unmatched", "medium", AT_ONCE),
+        ({}, "unmatched", "medium", AT_ONCE),
     ],
 )
-def test_a_usual_alert_gets_what_an_operator_expects(ruleset, labels, rule, severity, pages, has_ticket):
-    found = classify(alert(**labels), ruleset, NOW)
-    assert (found.rule, found.severity) == (rule, severity)
-    assert (found.policy is not None, found.ticket is not None) == (pages, has_ticket)
+def test_a_usual_alert_gets_what_an_operator_expects(ruleset, labels, rule, severity, when):
+    found = classified(ruleset, alert(**labels))
+    assert (found.rule, found.severity, found.page_when) == (rule, severity, when)
+    assert (found.policy is not None) == (when is not NEVER)
+    assert found.ticket is not None
     assert found.template_problem == ""
 
 
-def test_no_shipped_rule_makes_less_of_an_alert_that_its_sender_calls_critical(ruleset):
-    quiet = {"watchdog", "inhibitors"}
-    for rule in ruleset.rules:
-        for matcher in rule.condition.match:
-            for name in ("InstanceDown", "NodeFilesystemAlmostOutOfSpace", "PrometheusIsDown", "TlsCertificateExpires"):
-                seen = alert(alertname=name, severity="critical")
-                if matcher.matches(seen) and rule.name not in quiet:
-                    assert classify(seen, ruleset, NOW).severity == "critical", (rule.name, name)
+CRITICAL = ("critical", "CRITICAL", "crit", "emergency", "fatal", "disaster", "page", "P1", "sev1")
+NAMES = (
+    *("SomethingNew", "InstanceDown", "NodeFilesystemAlmostOutOfSpace", "PrometheusIsDown", "TlsCertificateExpires"),
+    *(
+        "NodeCPUHighUsage",
+        "KubePodCrashLooping",
+        "KubeletTooManyPods",
+        "KubeNodePressure",
+        "RedisDown",
+        "MySQLReplicationLag",
+    ),
+    *("BlackboxProbeSlowHttp", "NodeRAIDDegraded", "etcdMembersDown", "PrometheusRuleFailures", "BlackboxProbeFailed"),
+)
+
+
+@pytest.mark.parametrize("severity", CRITICAL)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("label", ["severity", "priority"])
+def test_what_its_sender_calls_critical_pages_at_once_and_nothing_keeps_it_back(ruleset, name, severity, label):
+    labels = {"alertname": name, label: severity, "cluster": "eu1", "instance": "a", "node": "n"}
+    found = classified(ruleset, alert(**labels))
+    assert (found.severity, found.page_when, found.policy, found.mode) == ("critical", AT_ONCE, "default", "active")
+    assert (found.hold_seconds, found.threshold, found.inhibit_by, found.collected_by) == (0, None, (), ())
 
 
 def test_grafanas_no_data_alerts_of_one_rule_are_one_incident_with_a_title_that_names_it(ruleset):
-    found = classify(alert(alertname="DatasourceNoData", rulename="cpu", instance="a"), ruleset, NOW)
+    found = classified(ruleset, alert(alertname="DatasourceNoData", rulename="cpu", instance="a"))
     assert found.correlate_key == "default|rulename=cpu"
     assert found.title == "DatasourceNoData: cpu"
 
