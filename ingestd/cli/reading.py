@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ingestd.ambient import SystemClock
 from ingestd.cli.failures import Failure
 from ingestd.config.load import Loaded, load
 from ingestd.config.problems import ConfigProblems, Problem, has_errors, in_order
@@ -37,7 +38,9 @@ class Reading:
 def read(path: Path) -> Reading:
     """The configuration at a path. Raises ``Failure`` only if this installation itself is broken."""
     try:
-        loaded = load(path, environment=_environment(), needs_secrets=False, connectors=settings_models())
+        loaded = load(
+            path, environment=_environment(), needs_secrets=False, connectors=settings_models(), now=SystemClock().now()
+        )
     except ConfigProblems as exc:
         return Reading(exc.problems)
     if has_errors(loaded.lint):

@@ -208,8 +208,54 @@ CODES: Final[dict[str, Code]] = {
         "- 'summary = disk #1'",
     ),
     "unreachable": Code(
-        "The rule can never decide: an earlier rule matches every alert that it matches, or its own matchers exclude each other.",
+        "The rule can never decide: an earlier rule matches every alert that it matches, or its own matchers exclude each other. "
+        "An earlier rule that expires first does not count.",
         "Move it above the other, narrow the other by unless, or take one of them out.",
+        "- rule: anything\n  match: [env = prod]\n- rule: checkout\n  match: [env = prod, service = checkout]",
+        "- rule: checkout\n  match: [env = prod, service = checkout]\n- rule: anything\n  match: [env = prod]",
+    ),
+    "expired": Code(
+        "The day after which the rule was not to hold has come: it matches nothing any more, and later rules decide about its alerts.",
+        "Take the rule out; if it is still needed, give it a later day, or none.",
+        "expires: 2024-12-31",
+        "expires: 2027-12-31",
+    ),
+    "expires-soon": Code(
+        "The rule expires within two weeks. From then on later rules decide about its alerts, and perhaps wake somebody else.",
+        "Look at what would decide then (ingestd rules route --at TIME); give it a later day if it is still needed.",
+    ),
+    "window-over": Code(
+        "Every time of this maintenance window lies in the past: it never opens again, and whoever reads it believes that it does.",
+        "Take it out, or give it another time.",
+    ),
+    "never-paged": Code(
+        "The rule itself names a policy, and its severity never pages: response says so. Nobody is woken, whatever the rule says.",
+        "Raise impact or urgency, let the severity page under response, or take page out of the rule.",
+        "urgency: low               # severity low, and response says  low: {page: never}\npage: payments-oncall",
+        "urgency: high\npage: payments-oncall",
+    ),
+    "office-hours": Code(
+        "A severity is to page in office hours, and no rule file says when those are. Then every hour is one: people are paged at night.",
+        "Say when people are at work, in one rule file.",
+        "response:\n  medium: {page: office-hours}",
+        "response:\n  medium: {page: office-hours}\noffice_hours:\n  when: {weekdays: ['monday:friday'], times: [\"09:00-17:00\"], tz: Europe/Berlin}",
+    ),
+    "self-inhibiting": Code(
+        "Every alert of the rule is also one that inhibits it, whatever it is about: once one of them fires, all others are kept back.",
+        "Narrow the match of inhibit_by, or say with equal what the two must have in common.",
+        "match: ['alertname =~ \"Node.*\"']\ninhibit_by: {match: ['alertname =~ \"Node.*\"']}",
+        "match: ['alertname =~ \"Node.*\"']\ninhibit_by: {match: [alertname = ClusterDown], equal: [cluster]}",
+    ),
+    "collects-each-other": Code(
+        "Two rules collect each other's alerts. Whichever opens first takes in the other, which then pages nobody: chance decides.",
+        "Let one of them collect, the one that is the cause; or narrow what they collect.",
+    ),
+    "no-effect": Code(
+        "Something is written that changes nothing: a hold or threshold of a rule that only monitors, or a label to extract that is "
+        "always there already (labels are never replaced).",
+        "Take it out; give the extracted label another name.",
+        "match: ['host != \"\"']\nextract: {from: alert.subject, regex: 'on (?P<host>\\S+)'}",
+        "match: ['host != \"\"']\nextract: {from: alert.subject, regex: 'on (?P<named_host>\\S+)'}",
     ),
     "no-rules": Code(
         "There are no rules here, so every alert goes to the team default as unmatched.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +62,7 @@ def load(
     needs_secrets: bool = True,
     connectors: ConnectorModels | None = None,
     rules: Path | None = None,
+    now: datetime | None = None,
 ) -> Loaded:
     """The configuration at ``path`` with its rules. Raises ``ConfigProblems`` with every problem of all files, and nothing else.
 
@@ -71,7 +72,7 @@ def load(
     Without ``needs_secrets`` it is enough that the configuration is right but for secrets, variables and files that are not on this
     machine: then stand-ins are in their place, nothing can be sent with it, and ``lint`` holds these errors too.
 
-    ``rules`` is a folder or file of rules to take instead of the configuration's own.
+    ``rules`` is a folder or file of rules to take instead of the configuration's own. With ``now``, what is over is a warning too.
     """
     folder = path.absolute().parent
     document, _ = read_document(path)
@@ -88,7 +89,7 @@ def load(
     place = (rules.absolute(), str(rules)) if rules is not None else _rules_path(document, path, folder)
     zone = config.timezone if config is not None else UTC
     known = _known(document, config)
-    ruleset, problems = load_rules(place[0], known, shown_as=place[1], zone=zone) if place else (None, ())
+    ruleset, problems = load_rules(place[0], known, shown_as=place[1], zone=zone, now=now) if place else (None, ())
     found = in_order((*document.problems, *problems))
     document.problems.clear()
     stopping = found if needs_secrets else [p for p in found if p.code not in _UNREAD or p.file != document.file]

@@ -84,11 +84,18 @@ def has_errors(problems: Iterable[Problem]) -> bool:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint with the nearest known word; with all of them if none is near and they are few; else empty."""
     words = sorted(set(known))
-    near = difflib.get_close_matches(word, words, n=1) or difflib.get_close_matches(word.lower(), words, n=1)
+    near = nearest(word, words)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f'did you mean "{near}"?'
     listed = f"known: {', '.join(words)}"
     return listed if words and len(listed) <= KNOWN_LENGTH_MAX else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is meant, as far as its letters tell; empty if none is near."""
+    words = sorted(set(known))
+    near = difflib.get_close_matches(word, words, n=1) or difflib.get_close_matches(word.lower(), words, n=1)
+    return near[0] if near else ""
 
 
 def headline(problem: Problem) -> str:

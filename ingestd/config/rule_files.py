@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+from ingestd.config.mending import validate_rest
 from ingestd.config.problems import Problem
+from ingestd.config.rule_lints import Homes, lint_rules
 from ingestd.config.rule_model import RuleFileModel, RuleModel
 from ingestd.config.rule_places import lint_comments, place_of
 from ingestd.config.rule_stages import StageReading
 from ingestd.config.templates import TemplateProblemError, compile_template
-from ingestd.config.validation import locate, validate
+from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Node, Scalar, Sequence, Span, read_document
 from ingestd.config.yaml_tree import Mapping as YamlMapping
 from ingestd.core.conduct import Flap, ResolveOn, Threshold
 from ingestd.core.rule_compiler import compile_rules
 from ingestd.core.rule_draft import COLLECTS_SECONDS_DEFAULT, ExtractDraft, Known, PairDraft, RuleDraft
 from ingestd.core.ruleset import Renderer, Ruleset, TicketPlan
-from ingestd.core.shadowing import shadowed
 from ingestd.core.windows import instant_of
 
 FILES_COUNT_MAX = 1000
@@ -39,15 +40,18 @@ class _Reading:
     stages: StageReading = field(default_factory=StageReading)
     problems: list[Problem] = field(default_factory=list)
     renderers: dict[str, Renderer] = field(default_factory=dict)
+    partial: set[int] = field(default_factory=set)
+    """The drafts that lack what was wrong in them: looked through for more, and no rules."""
 
 
 def load_rules(
-    path: Path, known: Known, *, shown_as: str = "", zone: tzinfo = UTC
+    path: Path, known: Known, *, shown_as: str = "", zone: tzinfo = UTC, now: datetime | None = None
 ) -> tuple[Ruleset, tuple[Problem, ...]]:
     """The rules of a folder's ``*.yaml`` in the order of their names, or of one file, and everything that is wrong.
 
     The ruleset holds only what is without errors: use it only if ``has_errors`` of the problems is false. ``shown_as`` is
-    how the path is written in problems, ``zone`` that of times for which no zone is written. Never raises.
+    how the path is written in problems, ``zone`` that of times for which no zone is written. With ``now``, what is over is a warning
+    too. Never raises.
     """
     shown = shown_as or str(path)
     reading = _Reading(zone)
@@ -64,27 +68,20 @@ def load_rules(
     homes = {"rules": reading.homes, **reading.stages.homes}
     for fault in faults:
         reading.problems.append(place_of(fault, *homes[fault.section][fault.index]))
-    _lint_shadows(ruleset, reading)
+    wrong = {reading.drafts[index].name for index in reading.partial}
+    if wrong:  # and would hide others, or seem to
+        ruleset = replace(ruleset, rules=tuple(rule for rule in ruleset.rules if rule.name not in wrong))
+    reading.problems += lint_rules(ruleset, _homes_by_name(reading), now)
     return ruleset, tuple(reading.problems)
 
 
-def _lint_shadows(ruleset: Ruleset, reading: _Reading) -> None:
-    """Warn of every rule that can never decide: somebody believes that it does."""
-    homes = {draft.name: home for draft, home in zip(reading.drafts, reading.homes, strict=True)}
-    for shadow in shadowed(ruleset):
-        rule = ruleset.rules[shadow.position]
-        document, number = homes[rule.name]
-        others = [ruleset.rules[position] for position in shadow.by]
-        hint = "its matchers exclude each other"
-        if others:
-            first = [
-                f'"{o.name}" {f"on line {o.line}" if o.file == rule.file else f"in {o.file}:{o.line}"}' for o in others
-            ]
-            hint = f"{' and '.join(first)} always {'matches' if len(first) == 1 else 'match'} first"
-        span = locate(document.root, ("rules", number, "rule"))
-        document.lint(span, "unreachable", f'rule "{rule.name}" can never match', hint=hint)
-        reading.problems += document.problems
-        document.problems.clear()
+def _homes_by_name(reading: _Reading) -> Homes:
+    windows = zip(reading.stages.maintenance, reading.stages.homes["maintenance"], strict=True)
+    return Homes(
+        rules={draft.name: home for draft, home in zip(reading.drafts, reading.homes, strict=True)},
+        windows={window.name: home for window, home in windows},
+        response=reading.stages.response_home,
+    )
 
 
 def rule_paths(path: Path) -> list[Path]:
@@ -135,19 +132,21 @@ def _rule_files(path: Path, shown: str, reading: _Reading) -> list[Path]:
 
 def _read_file(document: Document, reading: _Reading) -> None:
     root = document.root
-    if root is None:
+    if root is None and document.problems:
         return
-    if isinstance(root, Scalar) and root.value is None:
+    if root is None or (isinstance(root, Scalar) and root.value is None):
         document.lint(None, "no-rules", "this file is empty")
         return
     lint_comments(document, root)
-    head = validate(document, root, RuleFileModel) or RuleFileModel()
+    head = validate_rest(document, root, RuleFileModel)[0] or RuleFileModel()
     reading.stages.read(document, root, head, reading.zone)
     rules = root.get("rules") if isinstance(root, YamlMapping) else None
     # Each rule by itself: one that is wrong must not hide what is wrong with the others.
     for number, node in enumerate(rules.items if isinstance(rules, Sequence) else ()):
-        rule = validate(document, node, RuleModel)
+        rule, is_whole = validate_rest(document, node, RuleModel, {"rule": f"rule-{number + 1}", "match": []})
         if rule is not None:
+            if not is_whole:
+                reading.partial.add(len(reading.drafts))
             reading.drafts.append(_draft(document, root, number, rule, head, reading))
             reading.homes.append((document, number))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ingestd.config.problems import Problem, did_you_mean
 from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Node, Scalar, Sequence, Span
 from ingestd.config.yaml_tree import Mapping as YamlMapping
 from ingestd.core.rule_draft import Fault
 
+_MATCHER_KEYS = ("match", "match_any", "unless")
 _NAME_KEYS = {"rules": "rule", "enrich": "name", "maintenance": "name"}
 
 
@@ -15,7 +18,7 @@ def place_of(fault: Fault, document: Document, number: int) -> Problem:
     """The problem of a fault: in the rule, or in the file's defaults where the rule got it from."""
     node: Node | None = None
     for start in ((fault.section, number), ("defaults",)):
-        found = _node_at(document.root, (*start, *fault.place))
+        found = node_at(document.root, (*start, *fault.place))
         if found is not None:
             node = found
             break
@@ -26,11 +29,12 @@ def place_of(fault: Fault, document: Document, number: int) -> Problem:
     return document.problem(span, fault.code, fault.text, hint=hint)
 
 
-def _node_at(node: Node | None, place: tuple[str | int, ...]) -> Node | None:
+def node_at(node: Node | None, place: tuple[str | int, ...]) -> Node | None:
+    """What is written at a place; None if nothing is. A mapping where a list of them may stand counts as its first item."""
     for part in place:
         match node:
             case YamlMapping():
-                node = node.get(str(part))
+                node = node if part == 0 else node.get(str(part))
             case Sequence() if isinstance(part, int) and part < len(node.items):
                 node = node.items[part]
             case _:
@@ -50,17 +54,24 @@ def _inside(document: Document, node: Scalar, offset: int, length: int) -> Span:
 
 def lint_comments(document: Document, root: Node) -> None:
     """A plain matcher before a ``#``: what follows is a comment, which is not always what the author meant."""
-    lists = [root.get(section) for section in _NAME_KEYS] if isinstance(root, YamlMapping) else []
-    for rule in (item for one in lists if isinstance(one, Sequence) for item in one.items):
-        for key in ("match", "match_any", "unless"):
-            matchers = rule.get(key) if isinstance(rule, YamlMapping) else None
-            for matcher in matchers.items if isinstance(matchers, Sequence) else ():
-                if not isinstance(matcher, Scalar) or not matcher.is_plain:
-                    continue
-                line = document.lines[matcher.span.line - 1]
-                end = matcher.span.column - 1 + matcher.span.length
-                rest = line[end:]
-                if rest.lstrip().startswith("#") and rest[:1] in {" ", "\t"}:
-                    span = Span(matcher.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
-                    hint = "put the matcher in single quotes if this belongs to it; else move it to a line of its own"
-                    document.lint(span, "comment", "text after # is ignored", hint=hint)
+    for matcher in _plain_matchers(root):
+        line = document.lines[matcher.span.line - 1]
+        end = matcher.span.column - 1 + matcher.span.length
+        rest = line[end:]
+        if rest.lstrip().startswith("#") and rest[:1] in {" ", "\t"}:
+            span = Span(matcher.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
+            hint = "put the matcher in single quotes if this belongs to it; else move it to a line of its own"
+            document.lint(span, "comment", "text after # is ignored", hint=hint)
+
+
+def _plain_matchers(node: Node | None, key: str = "") -> Iterator[Scalar]:
+    """The matchers without quotes, wherever they stand: in rules, enrich steps, windows, what inhibits, silences of tests."""
+    if isinstance(node, YamlMapping):
+        for name, entry in node.entries.items():
+            yield from _plain_matchers(entry.node, name)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            if not isinstance(item, Scalar):
+                yield from _plain_matchers(item)
+            elif item.is_plain and key in _MATCHER_KEYS:
+                yield item

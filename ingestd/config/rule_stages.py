@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import Final
 
+from ingestd.config.mending import validate_rest
 from ingestd.config.problems import Problem, did_you_mean
 from ingestd.config.rule_model import RuleFileModel
 from ingestd.config.stage_model import EnrichModel, MaintenanceModel, ServiceModel
-from ingestd.config.validation import locate, validate
+from ingestd.config.validation import locate
 from ingestd.config.window_model import window_of
 from ingestd.config.yaml_tree import Document, Node, Sequence
 from ingestd.config.yaml_tree import Mapping as YamlMapping
@@ -24,6 +26,9 @@ _ONCE = ("severity", "response", "office_hours")
 """Keys that stand in one file only."""
 
 
+_ANY_WINDOW: Final = {"match": [], "when": [{"weekdays": ["monday"]}]}
+
+
 @dataclass(slots=True)
 class StageReading:
     """What has been read so far. ``homes`` tells of each enrich step and each window in which file, and as which entry, it stands."""
@@ -36,6 +41,7 @@ class StageReading:
     maintenance: list[MaintenanceDraft] = field(default_factory=list)
     homes: dict[str, list[tuple[Document, int]]] = field(default_factory=lambda: {"enrich": [], "maintenance": []})
     _once: dict[str, str] = field(default_factory=dict)
+    _documents: dict[str, Document] = field(default_factory=dict)
     _service_homes: dict[str, Document] = field(default_factory=dict)
     _windows: dict[str, str] = field(default_factory=dict)
 
@@ -48,12 +54,12 @@ class StageReading:
             self._read_service(document, name, service)
         # Each entry by itself: one that is wrong must not hide what is wrong with the others.
         for number, node in _entries(root, "enrich"):
-            step = validate(document, node, EnrichModel)
+            step, _ = validate_rest(document, node, EnrichModel, {"name": f"step-{number + 1}", "add": {"_": "_"}})
             if step is not None:
                 self.enrich.append(_enrich_draft(step))
                 self.homes["enrich"].append((document, number))
         for number, node in _entries(root, "maintenance"):
-            window = validate(document, node, MaintenanceModel)
+            window, _ = validate_rest(document, node, MaintenanceModel, {**_ANY_WINDOW, "name": f"window-{number + 1}"})
             if window is not None:
                 self._read_window(document, number, window, zone)
 
@@ -87,7 +93,13 @@ class StageReading:
             document.report(span, "duplicate-key", text, hint=f"in {self._once[key]}; keep one")
             return False
         self._once[key] = f"{document.file}:{span.line if span else 0}"
+        self._documents[key] = document
         return True
+
+    @property
+    def response_home(self) -> Document | None:
+        """The file that says what severities set in motion."""
+        return self._documents.get("response")
 
     def _read_once(self, document: Document, root: Node, head: RuleFileModel, key: str, zone: tzinfo) -> None:
         if key == "severity" and head.severity is not None:
@@ -152,6 +164,11 @@ def _matrix(
 ) -> Mapping[tuple[Level, Level], Severity]:
     cells = {(impact, urgency): severity for impact, row in rows.items() for urgency, severity in row.items()}
     for impact in Level:
+        if impact not in rows:
+            text = f"the row for impact {impact} is missing"
+            hint = f"add  {impact}: {{high: ..., medium: ..., low: ...}}"
+            document.report(locate(root, ("severity",), at_key=True), "missing-key", text, hint=hint)
+            continue
         for urgency in Level:
             if (impact, urgency) not in cells:
                 at = locate(root, ("severity", impact.value), at_key=True)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ingestd.config.problems import did_you_mean
+from ingestd.config.quantities import NAME_PATTERN
 from ingestd.config.yaml_tree import (
     Document,
     Mapping,
@@ -45,6 +46,7 @@ _WANTED = {
     "path_type": "a path",
     "secret_type": "text",
 }
+_NAME_HINT = "letters, digits, _ . and -; a letter or digit first; at most 64"
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -101,7 +103,7 @@ def _walk(node: Node | None, place: Place) -> tuple[Node | None, Span | None]:
             node, key_span = entry.node, entry.key_span
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             node, key_span = node.items[part], None
-        else:
+        elif not (part == 0 and isinstance(node, Mapping)):  # else one mapping where a list of them may stand
             break
     return node, key_span
 
@@ -112,13 +114,9 @@ def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) ->
     context: dict[str, Any] = error.get("ctx", {})
     name = str(place[-1]) if place else ""
     if kind == "extra_forbidden":
-        known = _known_keys(model, place[:-1])
-        return (
-            locate(root, place, at_key=True),
-            "unknown-key",
-            f'unknown key "{_short(name)}"',
-            did_you_mean(name, known),
-        )
+        found = _model_at(model, place[:-1])
+        hint = getattr(found, "ELSEWHERE", {}).get(name) or did_you_mean(name, keys_at(model, place[:-1]))
+        return locate(root, place, at_key=True), "unknown-key", f'unknown key "{_short(name)}"', hint
     if kind == "missing":
         node, key_span = _walk(root, place[:-1])
         inside = f' in "{_short(str(place[-2]))}"' if len(place) > 1 and isinstance(place[-2], str) else ""
@@ -128,9 +126,8 @@ def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) ->
         span = locate(root, place[:-1], at_key=True)
         key = str(place[-2])
         if kind == "enum":
-            return span, "unknown-key", f'unknown key "{_short(key)}"', did_you_mean(key, _choices(context))
-        hint = "letters, digits, _ . and -; a letter or digit first; at most 64"
-        return span, "name", f'"{_short(key)}" is not a name', hint
+            return span, "unknown-key", f'unknown key "{_short(key)}"', did_you_mean(key, choices(context))
+        return span, "name", f'"{_short(key)}" is not a name', _NAME_HINT
     node, _ = _walk(root, place)
     span = node.span if node is not None else None
     code, text, hint = _word(kind, error, context, node)
@@ -144,17 +141,17 @@ def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | 
     if kind in _WANTED:
         return _wrong_type(_WANTED[kind], node)
     if kind in {"enum", "literal_error"}:
-        choices = _choices(context)
+        words = choices(context)
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, str):
-            hint = did_you_mean(value, choices)
-            return "value", f'"{_short(value)}" is not one of {", ".join(choices)}', hint if "mean" in hint else ""
-        return "value", f"this must be {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}", ""
+            hint = did_you_mean(value, words)
+            return "value", f'"{_short(value)}" is not one of {", ".join(words)}', hint if "mean" in hint else ""
+        return "value", f"this must be {'one of ' if len(words) > 1 else ''}{', '.join(words)}", ""
     if kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
-        return "value", f"this must be {words} {context.get(key)}", ""
-    if kind in {"too_short", "too_long"}:
-        is_short = kind == "too_short"
+        bound, key = _BOUNDS[kind]
+        return "value", f"this must be {bound} {context.get(key)}", ""
+    if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
+        is_short = kind.endswith("too_short")
         count = context.get("min_length" if is_short else "max_length")
         unit = "character" if isinstance(node, Scalar) else "item"
         return (
@@ -162,11 +159,9 @@ def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | 
             f"this must have at {'least' if is_short else 'most'} {count} {unit}{'s' if count != 1 else ''}",
             "",
         )
-    if kind in {"string_too_short", "string_too_long"}:
-        is_short = kind == "string_too_short"
-        count = context.get("min_length" if is_short else "max_length")
-        return "value", f"this must have at {'least' if is_short else 'most'} {count} characters", ""
     if kind == "string_pattern_mismatch":
+        if context.get("pattern") == NAME_PATTERN:
+            return "name", "this is not a name", _NAME_HINT
         return "value", "this does not have the right form", f"it must match {context.get('pattern')}"
     if kind == "value_error" and "error" in context:
         return "value", str(context["error"]), ""
@@ -194,13 +189,14 @@ def _wrong_type(wanted: str, node: Node | None) -> tuple[str, str, str]:
     return "type", f"this must be {wanted}, not {got}", hint
 
 
-def _choices(context: dict[str, Any]) -> list[str]:
+def choices(context: dict[str, Any]) -> list[str]:
     """The words of an enum or literal, from pydantic's ``'a', 'b' or 'c'``."""
     expected = str(context.get("expected", ""))
     return [word.strip("'\" ") for word in expected.replace(" or ", ", ").split(", ") if word]
 
 
-def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
+def keys_at(model: type[BaseModel], place: Place) -> list[str]:
+    """The keys that a mapping at a place may have, as they are written; empty if it is no mapping of fixed keys."""
     found = _model_at(model, place)
     if found is None:
         return []

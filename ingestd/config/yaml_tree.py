@@ -179,6 +179,8 @@ def parse_document(text: str, file: str) -> Document:
         document.root = _Builder(document).build(text)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
+        if "unexpected end of stream" in (exc.problem or ""):
+            mark = exc.context_mark or mark  # the end of the file is not where the quote is
         span = Span(mark.line + 1, mark.column + 1, 1) if mark else None
         document.report(span, "yaml", _yaml_text(exc), hint=_yaml_hint(exc))
     except yaml.YAMLError as exc:
@@ -273,7 +275,9 @@ class _Builder:
     def _key(self, event: Any, node: Node) -> str | None:  # noqa: ANN401 (PyYAML events have no types)
         if isinstance(node, Scalar) and isinstance(event, yaml.ScalarEvent):
             return str(event.value)  # the text as written: `on` and `1` are keys like any other
-        self._document.report(node.span, "key", "a key must be plain text, not a list or mapping")
+        is_template = isinstance(node, Mapping) and self._document.lines[node.span.line - 1].count("{{") > 0
+        hint = 'a template is put in quotes:  "{{ ... }}"' if is_template else ""
+        self._document.report(node.span, "key", "a key must be plain text, not a list or mapping", hint=hint)
         return None
 
     def _span(self, event: Any, sign: str = "") -> Span:  # noqa: ANN401 (PyYAML events have no types)
@@ -314,6 +318,8 @@ def _short(text: str) -> str:
 
 def _yaml_text(exc: yaml.MarkedYAMLError) -> str:
     what = exc.problem or "not valid YAML"
+    if "unexpected end of stream" in what and "quoted" in (exc.context or ""):
+        return "this quote is not closed"
     if exc.context and exc.context_mark and exc.problem_mark and exc.context_mark.line != exc.problem_mark.line:
         return f"{what}, {exc.context} that starts on line {exc.context_mark.line + 1}"
     return f"{what}, {exc.context}" if exc.context else what
@@ -326,7 +332,9 @@ def _yaml_hint(exc: yaml.MarkedYAMLError) -> str:
     if "cannot start any token" in what:
         return "a tab, @ or ` cannot start a value: indent with spaces, put such text in quotes"
     if "unexpected end of stream" in what:
-        return "a quote is not closed"
+        return "close it; a quote inside single quotes is written twice"
+    if "did not find expected ',' or" in what:
+        return "a [ or { above is not closed"
     if "did not find expected" in what:
         return "check the indentation, and the quotes and brackets above"
     return ""

@@ -18,6 +18,7 @@ from typing import Any
 import re2
 
 from ingestd.core.alert import Alert
+from ingestd.core.regex_hints import hint_of
 
 PATTERN_LENGTH_MAX = 4096
 """Characters of one regular expression; RE2 is linear in it, but a person cannot review more."""
@@ -214,19 +215,7 @@ def _compile(pattern: str, options: Any, offset: int) -> Any:  # noqa: ANN401 (g
         raw = exc.args[0] if exc.args else b"not understood"
         reason = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
         text = f"bad regular expression: {reason}"
-        raise MatcherError(text, offset=offset, length=len(pattern), hint=_regex_hint(reason)) from None
-
-
-def _regex_hint(reason: str) -> str:
-    if any(sign in reason for sign in ("(?=", "(?!", "(?<=", "(?<!", "invalid escape sequence: \\")) and (
-        "perl operator" in reason or reason[-1:].isdigit()
-    ):
-        return 'RE2 has no look-ahead or back-references; use "unless:" instead'
-    if "no argument for repetition" in reason:
-        return 'this is not a glob: write ".*" for anything'
-    if "repetition" in reason:
-        return "RE2 repeats at most 1000 times; write * or +"
-    return "the syntax is RE2's, and the whole value must match"
+        raise MatcherError(text, offset=offset, length=len(pattern), hint=hint_of(reason)) from None
 
 
 def _parse_name(text: str, start: int, offset: int) -> tuple[Field, int]:

@@ -257,7 +257,7 @@ class _RuleCompiler:
         if team not in known.teams:
             faults.unknown(("team",), "team", team, known.teams)
         if draft.page is not None and draft.page not in known.policies:
-            faults.unknown(("page",), "policy", draft.page, known.policies)
+            faults.unknown(("page",), "policy", draft.page, known.policies | {"none"})
         if draft.ticket is not None and draft.ticket.connector not in known.connectors:
             faults.unknown(("ticket", "to"), "connector", draft.ticket.connector, known.connectors)
 

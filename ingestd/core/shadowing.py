@@ -2,7 +2,8 @@
 
 Sound, not complete: what is reported can truly never decide; not every rule that never decides is found, since no one can tell in
 general whether one regular expression contains another. A rule matches in several *ways* (``match`` with one selector of
-``match_any``); it is shadowed if each of its ways is covered by an earlier rule, all of whose matchers follow from the way's own.
+``match_any``); it is shadowed if each of its ways is covered by an earlier rule, all of whose matchers follow from the way's own. A rule
+that expires shadows nothing that is there for longer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re2
 from ingestd.core.condition import Condition
 from ingestd.core.matchers import Field, Matcher, MatchOp
 from ingestd.core.rule_index import SET_BYTES_MAX, listed_values
-from ingestd.core.ruleset import Ruleset
+from ingestd.core.ruleset import Rule, Ruleset
 
 _NEGATION: Final = {
     MatchOp.EQUAL: MatchOp.NOT_EQUAL,
@@ -42,9 +43,15 @@ class Shadow:
 
 def shadowed(ruleset: Ruleset) -> list[Shadow]:
     """Every rule that is found to be shadowed, in order. The built-in last one never is."""
-    conditions = [rule.condition for rule in ruleset.rules]
-    finder = _Finder(conditions)
-    return [shadow for position in range(len(conditions) - 1) if (shadow := finder.shadow_of(position)) is not None]
+    finder = _Finder(ruleset.rules)
+    return [shadow for position in range(ruleset.count) if (shadow := finder.shadow_of(position)) is not None]
+
+
+def always_meets(condition: Condition, matchers: Sequence[Matcher]) -> bool:
+    """Whether every alert that meets the condition satisfies all of the matchers. Sound, not complete, as all of this module."""
+    wanted = Condition(tuple(matchers))
+    ways = (_Way((*condition.match, *selector), condition.unless) for selector in condition.match_any or ((),))
+    return all(way.is_impossible or _covers(wanted, way) for way in ways)
 
 
 class _Way:
@@ -107,8 +114,9 @@ class _Finder:
     value, has a value that the regex accepts, or says the same regex. Ways that need nothing are always tried.
     """
 
-    def __init__(self, conditions: Sequence[Condition]) -> None:
-        self._conditions = conditions
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._conditions = conditions = [rule.condition for rule in rules]
+        self._expiries = [rule.expires_at for rule in rules]
         self._by_value: defaultdict[tuple[Field, str], list[int]] = defaultdict(list)
         self._by_regex: defaultdict[_Said, list[int]] = defaultdict(list)
         self._always: list[int] = []
@@ -140,11 +148,17 @@ class _Finder:
             way = _Way((*condition.match, *selector), condition.unless)
             if way.is_impossible:
                 continue
-            covering = next((p for p in self._candidates(way, position) if _covers(self._conditions[p], way)), None)
+            earlier = (p for p in self._candidates(way, position) if self._outlives(p, position))
+            covering = next((p for p in earlier if _covers(self._conditions[p], way)), None)
             if covering is None:
                 return None
             by.add(covering)
         return Shadow(position, tuple(sorted(by)))
+
+    def _outlives(self, earlier: int, later: int) -> bool:
+        """Whether a rule is there for as long as another: one that expires is put before others on purpose, for a time."""
+        ends_at, other_ends_at = self._expiries[earlier], self._expiries[later]
+        return ends_at is None or (other_ends_at is not None and other_ends_at <= ends_at)
 
     def _candidates(self, way: _Way, before: int) -> Iterator[int]:
         found = set(self._always)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestd.config.load import Loaded
+from ingestd.config.mending import validate_rest
 from ingestd.config.problems import Problem, did_you_mean, in_order
 from ingestd.config.rule_files import rule_paths, shown_path, test_paths
 from ingestd.config.rule_test_model import ExpectModel, RuleTestFileModel, RuleTestModel, SilenceModel, StepModel
@@ -23,6 +24,9 @@ from ingestd.trial.written_alert import Doors, WrittenAlertError, doors_of, writ
 
 BEGIN: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """When a test happens that does not say: a Monday morning."""
+
+_STAND_INS: Final = {"name": "unnamed", "expect": {"severity": "high"}}
+"""For what is wrong in a test, so that the rest of it can be looked at."""
 
 PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -173,11 +177,11 @@ def _read_list(document: Document, node: Node | None, folder: Path, names: _Name
     # Each test by itself: one that is wrong must not hide what is wrong with the others.
     for item in node.items if isinstance(node, Sequence) else ():
         before = len(document.problems)
-        model = validate(document, item, RuleTestModel)
+        model, is_whole = validate_rest(document, item, RuleTestModel, _STAND_INS)
         if model is None:
             continue
         test = _Reader(document, item, folder, names).read(model, only)
-        if len(document.problems) == before:
+        if is_whole and len(document.problems) == before:
             names.tests.append(test)
 
 

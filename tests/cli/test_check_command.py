@@ -166,9 +166,9 @@ def test_problems_as_sarif_for_code_scanning(bare_shell, config):
     log = json.loads(shown.stdout)
     run = log["runs"][0]
     assert (shown.exit_code, log["version"], run["columnKind"]) == (1, "2.1.0", "unicodeCodePoints")
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["unknown-key", "value"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["name", "unknown-key"]
     result = run["results"][0]
-    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("unknown-key", 0, "error")
+    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("unknown-key", 1, "error")
     assert result["message"]["text"] == 'unknown key "urgancy" (did you mean "urgency"?)'
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == str(rules)

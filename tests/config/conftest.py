@@ -1,6 +1,7 @@
 """A configuration that is right, to be broken in one place at a time."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,16 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadText:
     monkeypatch.chdir(tmp_path)
 
     def load_them(
-        config: str = GOOD, rules: str | Mapping[str, str] = "", environment: Mapping[str, str] | None = None
+        config: str = GOOD,
+        rules: str | Mapping[str, str] = "",
+        environment: Mapping[str, str] | None = None,
+        now: datetime | None = None,
     ) -> Loaded:
         (tmp_path / "rules").mkdir(exist_ok=True)
         files = {"payments.yaml": rules or "rules: []\n"} if isinstance(rules, str) else rules
         for name, text in files.items():
             (tmp_path / "rules" / name).write_text(text, encoding="utf-8")
         (tmp_path / "config.yaml").write_text(config, encoding="utf-8", newline="")
-        return load(Path("config.yaml"), environment=environment or {})
+        return load(Path("config.yaml"), environment=environment or {}, now=now)
 
     return load_them

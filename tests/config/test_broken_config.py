@@ -575,10 +575,10 @@ config.yaml:2:1: error[yaml]: did not find expected node content, while parsing 
 sources: "x
 """,
         """\
-config.yaml:2:1: error[yaml]: found unexpected end of stream, while scanning a quoted scalar that starts on line 1
+config.yaml:1:10: error[yaml]: this quote is not closed
   |
-2 |
-  | ^ a quote is not closed
+1 | sources: "x
+  |          ^ close it; a quote inside single quotes is written twice
 """,
         id="an open quote",
     ),

@@ -12,7 +12,7 @@ import pytest
 from ingestd.config.codes import CODES
 
 # Where the code stands among the arguments of what reports a problem, and what comes before it.
-_PLACES = {"report": 1, "lint": 1, "problem": 1, "problem_at": 1, "Problem": 5, "Fault": 2}
+_PLACES = {"report": 1, "lint": 1, "problem": 1, "problem_at": 1, "_warning": 2, "Problem": 5, "Fault": 2}
 _PLAIN_FAULT, _FAULT_OF_THE_COMPILER = 0, 1
 # Functions that make a code of a word that they are given.
 _MADE_OF = {"_check_name": (3, "unknown-{}"), "_check_word": (2, "unknown-{}"), "_unknown": (1, "unknown-{}")}
