@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -106,24 +105,8 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
 """Words of other systems, and what is written for them here."""
 
 
-_BY_LEVELS: Final = "severity comes of impact and urgency, by the matrix: write those"
-_ELSEWHERE: Final[Mapping[str, str]] = {
-    "severity": _BY_LEVELS,
-    "priority": _BY_LEVELS,
-    "continue": "the first rule that matches decides, alone",
-    "for": "write  hold: 5m",
-    "receiver": "write  page: POLICY  or  team: TEAM",
-    "matchers": "write  match",
-    "group_by": "write  correlate: {by: [...]}",
-    "enabled": "write  mode: monitor,  or take the rule out",
-}
-"""Words of other systems, and what is written for them here."""
-
-
 class DefaultsModel(Explained):
     """What a rule says besides when it applies; in ``defaults:`` for all rules of the file that do not say it."""
-
-    ELSEWHERE: ClassVar[Mapping[str, str]] = _ELSEWHERE
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = _ELSEWHERE
 
