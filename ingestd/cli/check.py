@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingestd.cli.failures import FAILED, LINT
+from ingestd.cli.failures import FAILED, LINT, BadUsage
 from ingestd.cli.program import Noun, Program
 from ingestd.cli.serve import DEFAULT_CONFIG
 
@@ -60,7 +60,7 @@ def _what_to_check(function: F) -> F:
 @click.pass_context
 def config(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
     """Check the configuration file with the settings of its connectors."""
-    path = file or default_file()
+    path = _there(file)
     found = [problem for problem in problems_of_all(path) if problem.file == str(path)]
     _finish(ctx, found, is_lint_fatal=is_lint_fatal, form=form)
 
@@ -81,12 +81,18 @@ def rules(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str,
     The tests are read and not judged: for that there is ingestd test rules. A rule that no test reaches is a warning where other
     rules of its file are tested; with --coverage everywhere.
     """
-    path = file or default_file()
+    path = _there(file)
+    if not path.exists():
+        raise BadUsage(
+            f"there is no configuration {path}", hint="rules are found through the configuration that uses them"
+        )
     found = problems_of_all(path, is_coverage=is_coverage)
     mine = [problem for problem in found if problem.file != str(path)]
+    right = "the rules are right"
     if any(problem.file == str(path) and problem.level == "error" for problem in found):
         ctx.ensure_object(Program).terminal.note(f"note: {path} has errors of its own: ingestd check config {path}")
-    _finish(ctx, mine, is_lint_fatal=is_lint_fatal, form=form)
+        right = "nothing wrong was found in the rules; their tests were not read"
+    _finish(ctx, mine, is_lint_fatal=is_lint_fatal, form=form, right=right)
 
 
 @command.command("all", examples=[("ingestd check all config.yaml", "everything, before a reload")])
@@ -94,7 +100,7 @@ def rules(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str,
 @click.pass_context
 def all_(ctx: click.Context, file: Path | None, is_lint_fatal: bool, form: str) -> None:
     """Check configuration, connectors' settings and rules."""
-    _finish(ctx, problems_of_all(file or default_file()), is_lint_fatal=is_lint_fatal, form=form)
+    _finish(ctx, problems_of_all(_there(file)), is_lint_fatal=is_lint_fatal, form=form)
 
 
 def problems_of_all(path: Path, *, is_coverage: bool = False) -> list[Problem]:
@@ -111,8 +117,10 @@ def problems_of_all(path: Path, *, is_coverage: bool = False) -> list[Problem]:
     return [*reading.problems, *problems_of_tests(reading.for_trial, is_every_rule=is_coverage)]
 
 
-def print_problems(program: Program, problems: Iterable[Problem], form: str) -> tuple[int, int]:
-    """Print all problems in a form; the numbers of errors and warnings."""
+def print_problems(
+    program: Program, problems: Iterable[Problem], form: str, *, right: str = "everything is right"
+) -> tuple[int, int]:
+    """Print all problems in a form; the numbers of errors and warnings. ``right`` is said if there are none."""
     from ingestd.cli.problem_forms import annotation, plain, sarif  # noqa: PLC0415 (loaded with the reader)
     from ingestd.config.problems import ProblemLevel, render_all  # noqa: PLC0415 (loaded with the reader)
 
@@ -132,16 +140,48 @@ def print_problems(program: Program, problems: Iterable[Problem], form: str) -> 
             program.terminal.data(annotation(problem))
     elif listed:
         program.terminal.data(render_all(listed))
-    program.terminal.note(_summary(errors, warnings))
+    program.terminal.note(_summary(errors, warnings) or right)
     return errors, warnings
 
 
-def _finish(ctx: click.Context, problems: Iterable[Problem], *, is_lint_fatal: bool, form: str) -> None:
-    errors, warnings = print_problems(ctx.ensure_object(Program), problems, form)
+def _finish(
+    ctx: click.Context,
+    problems: Iterable[Problem],
+    *,
+    is_lint_fatal: bool,
+    form: str,
+    right: str = "everything is right",
+) -> None:
+    errors, warnings = print_problems(ctx.ensure_object(Program), problems, form, right=right)
     if errors:
         ctx.exit(FAILED)
     if warnings and is_lint_fatal:
         ctx.exit(LINT)
+
+
+def _there(file: Path | None) -> Path:
+    """The configuration to check. Raises ``BadUsage`` if there is none, or if it is rules that were named: alone they say too little."""
+    path = file or default_file()
+    if path.is_dir():
+        text = f"{path} is a folder: check reads a configuration, and the rules that it uses"
+        raise BadUsage(text, hint=f"ingestd check rules config.yaml, whose  rules: {{path: ...}}  is {path}")
+    if file is None and not path.exists():
+        text = f"there is no configuration {path}; looked at $INGESTD_CONFIG_FILE, ./config.yaml and there"
+        raise BadUsage(text, hint="name it: ingestd check rules config.yaml")
+    if _holds_rules(path):
+        text = f"{path} holds rules: check reads a configuration, and the rules that it uses"
+        raise BadUsage(text, hint="name the configuration: which teams and policies there are stands in it")
+    return path
+
+
+def _holds_rules(path: Path) -> bool:
+    from ingestd.config.yaml_tree import Mapping, Sequence, read_document  # noqa: PLC0415 (loaded with the reader)
+
+    root = read_document(path)[0].root
+    keys = root.entries.keys() if isinstance(root, Mapping) else set()
+    if isinstance(root, Mapping) and isinstance(root.get("rules"), Sequence):
+        return True
+    return "sources" not in keys and bool(keys & {"severity", "response", "enrich", "services", "maintenance", "tests"})
 
 
 def default_file() -> Path:
@@ -153,7 +193,5 @@ def default_file() -> Path:
 
 
 def _summary(errors: int, warnings: int) -> str:
-    if not errors and not warnings:
-        return "everything is right"
     counts = [(errors, "error"), (warnings, "warning")]
     return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)

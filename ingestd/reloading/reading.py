@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingestd.ambient import SystemClock
 from ingestd.config.load import Loaded, load
 from ingestd.config.problems import ConfigProblems, ProblemLevel, render
 from ingestd.errors import IngestdError
@@ -36,7 +37,7 @@ class Fresh:
 
 def load_all(path: Path) -> tuple[Loaded, Registry]:
     """The configuration, its rules and its connectors. Raises ``ConfigProblems`` with everything that is wrong."""
-    loaded = load(path, connectors=settings_models())
+    loaded = load(path, connectors=settings_models(), now=SystemClock().now())
     return loaded, Registry(loaded)
 
 

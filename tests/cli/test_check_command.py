@@ -119,6 +119,7 @@ def test_rules_are_checked_although_the_configuration_has_errors_and_that_is_sai
     shown = bare_shell("check", "rules", str(config))
     assert shown.exit_code == 0
     assert f"{config} has errors of its own" in shown.stderr
+    assert "their tests were not read" in shown.stderr
 
 
 def test_warnings_fail_only_if_asked_to(bare_shell, config):
@@ -246,3 +247,32 @@ def test_secrets_are_not_shown(bare_shell, config):
 def test_the_shipped_example_has_nothing_to_say(bare_shell, root):
     shown = bare_shell("check", "all", str(root / "config.example.yaml"), "--lint-fatal")
     assert (shown.exit_code, shown.stdout) == (0, "")
+
+
+def test_rules_alone_are_no_configuration_and_nothing_is_called_right(bare_shell, config):
+    rules = config.parent / "rules"
+    shown = bare_shell("check", "rules", str(rules))
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert "is a folder: check reads a configuration" in " ".join(shown.stderr.split())
+    shown = bare_shell("check", "rules", str(rules / "10-payments.yaml"))
+    assert shown.exit_code == 2
+    assert "holds rules: check reads a configuration" in " ".join(shown.stderr.split())
+    assert bare_shell("check", "rules", str(config.parent / "nothing.yaml")).exit_code == 2
+
+
+def test_what_is_checked_without_a_name_is_said_if_it_is_not_there(bare_shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INGESTD_CONFIG_FILE", "etc/none.yaml")
+    shown = bare_shell("check", "rules")
+    assert shown.exit_code == 2
+    assert "there is no configuration etc/none.yaml; looked at $INGESTD_CONFIG_FILE" in " ".join(shown.stderr.split())
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_rules_that_are_over_are_told_by_the_date_of_today(bare_shell, config, form):
+    rules = config.parent / "rules" / "10-payments.yaml"
+    rules.write_text(RULES + "    expires: 2024-12-31\n")
+    shown = bare_shell("check", "rules", str(config), "--lint-fatal", "--format", form)
+    assert shown.exit_code == 3
+    assert "expired" in shown.stdout
+    assert "it matches nothing any more" in shown.stdout
