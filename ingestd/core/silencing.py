@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ingestd.core.matchers import ANNOTATION_PREFIX, Matcher, MatcherError, MatchOp, parse_matcher
+from ingestd.core.matchers import Matcher, MatcherError, MatchOp, parse_matcher
 
 MATCHERS_MAX = 50
 MATCHERS_CHARS_MAX = 8000
@@ -19,7 +20,7 @@ AHEAD_MAX = timedelta(days=365)
 
 _EVERY_ALERT_HAS = frozenset({"alertname", "alert.rule", "alert.source", "alert.summary"})
 _NOBODY_SENDS = "\u2603 what nobody sends \u2603"
-_NEEDS_QUOTES = frozenset(" \t\r\n!=~,{}\"'`")
+_PLAIN_NAME = re.compile(r"(?!(?:alert|annotations|labels)\.)[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,7 @@ def _of_times(wanted: WantedSilence, now: datetime) -> Iterator[SilenceFault]:
 
 def write_matcher(name: str, op: MatchOp, value: str, *, is_label: bool = True) -> str:
     """A matcher as text, so that ``parse_matcher`` gives the same again whatever name and value hold."""
-    is_plain = not _NEEDS_QUOTES & set(name) and not name.startswith(("alert.", ANNOTATION_PREFIX, "labels."))
-    shown = name if name and (is_plain or not is_label) else _quoted(name)
+    shown = name if not is_label or _PLAIN_NAME.fullmatch(name) else _quoted(name)
     return f"{shown}{op}{_quoted(value)}"
 
 

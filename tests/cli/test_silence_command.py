@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -286,3 +287,9 @@ def test_what_cannot_be_taken_over_is_told_and_stops_nothing(tmp_path, office, s
     for wrong in ("{}", "not json", "[" * 100_000):
         assert shell("silence", "import", stdin=wrong).exit_code == 2
     assert shell("silence", "import", str(tmp_path / "missing")).exit_code == 1
+
+
+def test_the_page_of_silences_shows_what_is_told_of_a_bad_one(root, shell):
+    page = (root / "docs" / "rules" / "silences.md").read_text(encoding="utf-8")
+    line = "ingestd silence add DiskFull alert.sumary=x 'host=~\"(a\"'"
+    assert f"$ {line}\n{shell(*shlex.split(line)[1:]).stderr}```\n" in page
