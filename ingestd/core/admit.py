@@ -15,10 +15,14 @@ from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.restraint import Case, Weighed
 from ingestd.core.ruleset import Classification
+from ingestd.core.sighting import Sighting
 from ingestd.core.watch import HoldReason, Restraint, Watch
 
 FIRED_COUNT_MAX = 100
 """How many of the last fires are remembered, for thresholds and flapping."""
+
+MONITORED_RECHECK_SECONDS = 86_400
+"""What is only monitored is looked at so often: its rule may have expired, and its sender may never repeat it."""
 
 _HELD_BECAUSE = {
     HoldReason.MAINTENANCE: VerdictReason.IN_MAINTENANCE,
@@ -33,7 +37,7 @@ _IS_FIRE = frozenset({VerdictReason.FIRST_SEEN, VerdictReason.FIRED_AGAIN})
 
 def admit(
     draft: Draft,
-    alert: Alert,
+    sighting: Sighting,
     label: Classification,
     known: KnownAlert | None,
     own: Incident | None,
@@ -41,6 +45,7 @@ def admit(
     policy: Policy,
 ) -> IncidentId | None:
     """Take the news in, as far as nothing keeps it back; gives the incident that it went to."""
+    alert = sighting.alert
     watch = draft.watch(alert.key)
     is_held = known is not None and known.state is AlertState.HELD
     case = Case(
@@ -50,6 +55,8 @@ def admit(
         own=own,
         since=watch.since if watch is not None and is_held else draft.now,
         is_fire=judged.reason in _IS_FIRE,
+        received=sighting.as_received,
+        is_left_over=judged.reason is VerdictReason.STILL_FIRING_AFTER_CLOSE,
     )
     weighed = restraint.weigh(draft, case, policy)
     if weighed.is_held:
@@ -66,27 +73,8 @@ def _hold_back(draft: Draft, case: Case, known: KnownAlert | None, weighed: Weig
     if was_member and case.own is not None and case.own.state.is_open:
         lifecycle.note_held(draft, case.own, why)
     draft.put_alert(_known_as(AlertState.HELD, draft.now, alert, known, known.incident_id if known else IncidentId("")))
-    before = draft.watch(alert.key)
-    fired_at = (*(before.fired_at if before else ()), *([draft.now] if case.is_fire else []))[-FIRED_COUNT_MAX:]
-    auto_resolve_at = _auto_resolve_at(label, draft.now)
-    due_at = min((at for at in (why.until, auto_resolve_at) if at is not None), default=None)
-    if due_at is None:
-        draft.end_watch(alert.key)
-    else:
-        draft.put_watch(
-            Watch(
-                key=alert.key,
-                due_at=due_at,
-                alert=alert,
-                rule=label.rule,
-                dedup_key=case.dedup_key,
-                held=why.reason,
-                by=why.by,
-                since=case.since,
-                fired_at=fired_at,
-                auto_resolve_seconds=label.auto_resolve_seconds,
-            )
-        )
+    until = why.until or draft.now + timedelta(seconds=MONITORED_RECHECK_SECONDS)
+    draft.put_watch(_watch(draft, case, why, min(until, _auto_resolve_at(label, draft.now) or until)))
     draft.find(
         Finding(
             alert.key,
@@ -99,6 +87,23 @@ def _hold_back(draft: Draft, case: Case, known: KnownAlert | None, weighed: Weig
             window=weighed.window,
             label=weighed.label,
         )
+    )
+
+
+def _watch(draft: Draft, case: Case, why: Restraint | None, due_at: datetime) -> Watch:
+    before = draft.watch(case.alert.key)
+    fired_at = (*(before.fired_at if before else ()), *([draft.now] if case.is_fire else []))
+    return Watch(
+        key=case.alert.key,
+        due_at=due_at,
+        alert=case.received,
+        rule=case.label.rule,
+        dedup_key=case.dedup_key,
+        held=why.reason if why else None,
+        by=why.by if why else "",
+        since=case.since,
+        fired_at=fired_at[-FIRED_COUNT_MAX:],
+        auto_resolve_seconds=case.label.auto_resolve_seconds,
     )
 
 
@@ -138,13 +143,19 @@ def _take_in(
     if place.incident is not None:
         if weighed.restraint is None and incident.quiet is not None:
             incident = lifecycle.unquiet(draft, incident, label, policy)
-        incident = lifecycle.worsen(draft, incident, label, policy, is_new_alert=is_new_alert)
+        if weighed.restraint is None:
+            incident = lifecycle.worsen(draft, incident, label, policy, is_new_alert=is_new_alert)
+        else:
+            # Its severity counts when it is released: raised now, it could not page then.
+            incident = lifecycle.want_ticket(draft, incident, label)
         if place.reason not in {JoinReason.REFIRED_WITHIN_GRACE, JoinReason.REOPENED}:
             incident = lifecycle.comment_ticket(draft, incident, policy)
     draft.put_alert(_known_as(AlertState.FIRING, draft.now, alert, known, incident.id))
     watch_over(draft, case, weighed.restraint)
-    if place.reason is JoinReason.OPENED:
+    if place.reason in {JoinReason.OPENED, JoinReason.REOPENED}:
         collecting.tell_parent(draft, incident, policy)
+        _release_siblings(draft, case)
+    if place.reason in {JoinReason.OPENED, JoinReason.REOPENED} or is_new_alert:
         collecting.collect(draft, incident, alert, label, policy)
     draft.find(
         Finding(
@@ -163,28 +174,29 @@ def _take_in(
     return incident.id
 
 
+def _release_siblings(draft: Draft, case: Case) -> None:
+    """There are enough of them: those that waited for this one belong to the incident as well."""
+    for watch in draft.watches_of(case.dedup_key):
+        if watch.held is HoldReason.THRESHOLD and watch.key != case.alert.key:
+            draft.put_watch(replace(watch, due_at=draft.now))
+
+
 def watch_over(draft: Draft, case: Case, why: Restraint | None) -> None:
-    """Look at an alert again that has been taken in: when what takes its page away is over, or when it counts as cleared."""
-    label = case.label
-    dues = (why.until if why else None, _auto_resolve_at(label, draft.now))
+    """Look at an alert again that has been taken in: when what takes its page away is over, or when it counts as cleared.
+
+    For a rule with a threshold the watch also remembers its fires, as long as they count.
+    """
+    label, now = case.label, draft.now
+    dues = [_auto_resolve_at(label, now)]
+    if why is not None:
+        dues.append(why.until or now + timedelta(seconds=MONITORED_RECHECK_SECONDS))
+    elif label.threshold is not None:
+        dues.append(now + timedelta(seconds=label.threshold.within_seconds))
     due_at = min((at for at in dues if at is not None), default=None)
-    if due_at is None:
-        if draft.watch(case.alert.key) is not None:
-            draft.end_watch(case.alert.key)
-        return
-    draft.put_watch(
-        Watch(
-            key=case.alert.key,
-            due_at=due_at,
-            alert=case.alert,
-            rule=label.rule,
-            dedup_key=case.dedup_key,
-            held=why.reason if why else None,
-            by=why.by if why else "",
-            since=case.since,
-            auto_resolve_seconds=label.auto_resolve_seconds,
-        )
-    )
+    if due_at is not None:
+        draft.put_watch(_watch(draft, case, why, due_at))
+    elif draft.watch(case.alert.key) is not None:
+        draft.end_watch(case.alert.key)
 
 
 def _join(draft: Draft, alert: Alert, incident: Incident, reason: JoinReason, label: Classification) -> Incident:
@@ -193,7 +205,9 @@ def _join(draft: Draft, alert: Alert, incident: Incident, reason: JoinReason, la
     member = member_of(alert, incident.id, draft.now)
     draft.put_member(replace(member, joined_at=before.joined_at) if before else member)
     fired_at = incident.fired_at
-    if incident.conduct.flap is not None and not was_firing:
+    has_returned = not was_firing and (before is not None or incident.firing_count == 0)
+    if incident.conduct.flap is not None and has_returned:
+        # Ten alerts that join one after the other are a storm, not one that comes and goes.
         fired_at = (*fired_at, draft.now)[-FIRED_COUNT_MAX:]
     incident = draft.put_incident(
         replace(

@@ -10,7 +10,7 @@ from ingestd.core.alert import Alert
 from ingestd.core.draft import Draft
 from ingestd.core.effects import DropReason
 from ingestd.core.incident import AlertState, Incident
-from ingestd.core.names import AlertKey, IncidentState
+from ingestd.core.names import IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.restraint import RECHECK_SECONDS, alert_of
 from ingestd.core.ruleset import Classification, Collects
@@ -18,8 +18,15 @@ from ingestd.core.watch import HoldReason, Restraint, Watch
 
 
 def collect(draft: Draft, parent: Incident, alert: Alert, label: Classification, policy: Policy) -> Incident:
-    """A major incident has opened by this alert: take in what opened shortly before it, is explained by it, and is in nobody's hands."""
+    """A major incident is there by this alert: take in what opened shortly before it, is explained by it, and is in nobody's hands.
+
+    An incident that was there before, and that explained nothing yet, explains from now on what this alert does.
+    """
     if label.collects is None:
+        return parent
+    if parent.collects_key is None:
+        parent = draft.put_incident(replace(parent, collects_key=label.collects_key))
+    if parent.collects_key != label.collects_key:
         return parent
     for child in draft.open_incidents():
         if child.id != parent.id and _is_explained(draft, child, alert, label.collects):
@@ -39,8 +46,9 @@ def _is_explained(draft: Draft, child: Incident, alert: Alert, collects: Collect
         return False
     if child.opened_at < draft.now - timedelta(seconds=collects.within_seconds):
         return False
-    firing = [alert_of(one) for one in draft.members_of(child.id) if one.state is AlertState.FIRING]
-    return bool(firing) and all(
+    firing = [alert_of(one) for one in draft.members_of(child.id) if one.state is not AlertState.CLEARED]
+    # Of a child with very many alerts not all were read: what is not known is not explained.
+    return len(firing) == child.firing_count > 0 and all(
         all(matcher.matches(one) for matcher in collects.match)
         and all(field.read(one) == field.read(alert) for field in collects.equal)
         for one in firing
@@ -55,27 +63,24 @@ def _adopt(draft: Draft, parent: Incident, child: Incident, policy: Policy) -> I
     draft.note(child, "escalation", text, reason="explained", for_ticket=True)
     lifecycle.comment_ticket(draft, child, policy)
     for member in draft.members_of(child.id):
-        if member.state is not AlertState.FIRING:
+        if member.state is AlertState.CLEARED:
             continue
+        before = draft.watch(member.key)
         draft.put_watch(
             Watch(
                 key=member.key,
                 due_at=draft.now + timedelta(seconds=RECHECK_SECONDS),
-                alert=alert_of(member),
+                alert=before.alert if before else alert_of(member),
                 rule=child.rule,
                 dedup_key=child.dedup_key,
                 held=HoldReason.PARENT,
                 by=parent.id,
                 since=draft.now,
-                auto_resolve_seconds=_auto_resolve_seconds(draft, member.key),
+                fired_at=before.fired_at if before else (),
+                auto_resolve_seconds=before.auto_resolve_seconds if before else None,
             )
         )
     return _note(draft, parent, child, policy)
-
-
-def _auto_resolve_seconds(draft: Draft, key: AlertKey) -> int | None:
-    watch = draft.watch(key)
-    return watch.auto_resolve_seconds if watch else None
 
 
 def _note(draft: Draft, parent: Incident, child: Incident, policy: Policy) -> Incident:

@@ -6,8 +6,9 @@ normal running take the same path. The same value feeds the database, ``explain`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -43,7 +44,9 @@ def decide_alerts(sightings: Iterable[Sighting], snapshot: Snapshot, policy: Pol
     """What follows from alerts, in the order in which they arrived. Gives exactly one finding per alert, in that order."""
     draft = Draft(snapshot, now)
     touched: dict[IncidentId, int] = {}
-    for sighting in sightings:
+    arrived = tuple(sightings)
+    order = _inhibitors_first(arrived)
+    for sighting in (arrived[position] for position in order):
         is_due = sighting.cause is Cause.WATCH_DUE
         news = (observe.look_again if is_due else observe.take)(draft, sighting, policy)
         if news is not None:
@@ -56,7 +59,23 @@ def decide_alerts(sightings: Iterable[Sighting], snapshot: Snapshot, policy: Pol
             draft.note(incident, "truncated", text, reason="truncated_by_sender", for_ticket=True)
             incident = lifecycle.comment_ticket(draft, incident, policy)
         lifecycle.clear_if_over(draft, incident, policy)
-    return draft.finish()
+    decision = draft.finish()
+    findings = sorted(zip(order, decision.findings, strict=True), key=lambda pair: pair[0])
+    return replace(decision, findings=tuple(finding for _, finding in findings))
+
+
+def _inhibitors_first(sightings: Sequence[Sighting]) -> list[int]:
+    """The order in which they are decided: as they arrived, but what others may inhibit comes after those others.
+
+    A sender lists the alerts of one message in any order. What an alert says twice stays in its order.
+    """
+    times = Counter(one.alert.key for one in sightings)
+
+    def is_late(position: int) -> bool:
+        one = sightings[position]
+        return one.label is not None and bool(one.label.inhibit_by) and times[one.alert.key] == 1
+
+    return sorted(range(len(sightings)), key=is_late)
 
 
 def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now: datetime) -> Decision:

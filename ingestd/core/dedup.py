@@ -86,11 +86,11 @@ def _judge_resolved(alert: Alert, known: KnownAlert | None, *, keep_vanished: bo
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_REPEATED)
     if _ended_before_the_fire(alert, known):
         return Judgement(Verdict.STALE, VerdictReason.RESOLVE_OLDER_THAN_FIRE)
-    if known.state is AlertState.HELD:
-        return Judgement(Verdict.RESOLVE, VerdictReason.CLEARED_WHILE_HELD)
     about_the_sensor = alert.labels.get("alertname") in _SENSOR_ALERTS
     if keep_vanished and alert.state_reason in NOT_A_RECOVERY and not about_the_sensor:
         return Judgement(Verdict.VANISHED, VerdictReason.NOT_A_RECOVERY)
+    if known.state is AlertState.HELD:
+        return Judgement(Verdict.RESOLVE, VerdictReason.CLEARED_WHILE_HELD)
     if alert.starts_at is not None and known.starts_at is not None and alert.starts_at != known.starts_at:
         return Judgement(Verdict.RESOLVE, VerdictReason.RESOLVED_UNSEEN_EPISODE)
     return Judgement(Verdict.RESOLVE, VerdictReason.RESOLVED_BY_SENDER)

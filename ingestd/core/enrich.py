@@ -16,6 +16,9 @@ from ingestd.core.names import Level
 SERVICE_LABEL = "service"
 """The label whose value is looked up in the service catalogue."""
 
+_NAME_LABEL = "alertname"
+"""Where most senders put the rule that speaks: if a step changes it, ``alert.rule`` is what it says then."""
+
 EXTRACTED_LENGTH_MAX = 1024
 """Characters of one extracted label; what is longer is cut."""
 
@@ -73,8 +76,11 @@ def enrich(alert: Alert, steps: Sequence[EnrichStep], services: Mapping[str, Ser
     """The alert as the rules see it. All steps apply, in order; then the catalogue, by the label ``service``."""
     if not steps and not services:
         return alert
+    before = alert
     for step in steps:
         alert = _apply(step, alert)
+    if before.rule_name == before.labels.get(_NAME_LABEL):
+        alert = replace(alert, rule_name=alert.labels.get(_NAME_LABEL) or alert.rule_name)
     service = services.get(alert.labels.get(SERVICE_LABEL, ""))
     return alert if service is None else with_labels(alert, service.labels)
 

@@ -55,9 +55,9 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
     if incident.clearing_since is not None:
         draft.note(incident, "escalation", "next page held: all alerts have cleared", reason="held_while_clearing")
         return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=True)))
-    ruleset = policy.ruleset
-    if incident.conduct.page_when is PageWhen.OFFICE_HOURS and not ruleset.in_office_hours(draft.now):
-        due_at = ruleset.office_opens_at(draft.now)
+    due_at = policy.ruleset.office_opens_at(draft.now)
+    # Where office hours never begin again, nobody waits for them.
+    if incident.conduct.page_when is PageWhen.OFFICE_HOURS and due_at > draft.now:
         text = f"the next page waits for office hours: {due_at:%Y-%m-%d %H:%M} UTC"
         draft.note(incident, "escalation", text, reason="office_hours")
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
@@ -87,7 +87,7 @@ def _has_new_people(escalation: Escalation, policy: Policy) -> bool:
 def resume(draft: Draft, incident: Incident) -> Incident:
     """An alert fired again within the grace: a step that was held goes at once."""
     escalation = incident.escalation
-    if escalation is None or not escalation.is_held:
+    if escalation is None or not escalation.is_held or incident.quiet:
         return incident
     draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
     return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=False)))

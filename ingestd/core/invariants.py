@@ -12,7 +12,8 @@ from ingestd.core.conduct import ResolveOn
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState, Incident, Member
-from ingestd.core.names import EffectKind, IncidentId, IncidentState
+from ingestd.core.names import AlertKey, EffectKind, IncidentId, IncidentState
+from ingestd.core.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Facts:
     deliveries: Mapping[IncidentId, tuple[Delivery, ...]] = field(default_factory=dict)
     ticketed: frozenset[IncidentId] = frozenset()
     """Incidents that have a ticket."""
+    alerts: Mapping[AlertKey, AlertState] = field(default_factory=dict)
+    """Of the alerts that are held back, and of those on which a watch is kept."""
+    watches: Mapping[AlertKey, Watch] = field(default_factory=dict)
+    """Every watch that there is."""
 
 
 def broken(facts: Facts) -> list[str]:
@@ -38,6 +43,10 @@ def broken(facts: Facts) -> list[str]:
         found += _pages_only_while_triggered(incident, deliveries)
         found += _tickets_once(incident, deliveries, has_ticket=incident.id in facts.ticketed)
         found += _comment_waits(incident, deliveries)
+        found += _quiet_pages_nobody(incident, due, deliveries)
+        found += _quiet_ends(incident, facts.members.get(incident.id, ()), facts.watches)
+    found += _held_is_watched(facts)
+    found += _none_explains_itself(facts.incidents)
     return found
 
 
@@ -80,6 +89,53 @@ def _has_a_next_action(incident: Incident, due: frozenset[DeadlineKind]) -> Iter
         yield f"A3: {incident.id} is resolved and has {sorted(due)} due instead of its close"
     if incident.state is IncidentState.CLOSED and due:
         yield f"A3: {incident.id} is closed and still has {sorted(due)} due"
+
+
+def _held_is_watched(facts: Facts) -> Iterator[str]:
+    """A2: what is kept back is looked at again, and nothing is kept back that is over."""
+    for key, state in facts.alerts.items():
+        if state is AlertState.HELD and key not in facts.watches:
+            yield f"A2: {key} is kept back and nothing will look at it again"
+    for key, watch in facts.watches.items():
+        state_now = facts.alerts.get(key)
+        if state_now is None:
+            yield f"A2: there is a watch on {key}, of which nothing is known"
+        elif watch.held is not None and state_now is AlertState.CLEARED:
+            yield f"A2: {key} has cleared and is still kept back by {watch.held} {watch.by}"
+
+
+def _quiet_pages_nobody(
+    incident: Incident, due: frozenset[DeadlineKind], deliveries: tuple[Delivery, ...]
+) -> Iterator[str]:
+    if not incident.quiet or not incident.state.is_open:
+        return
+    wrong = due & {DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE}
+    if wrong:
+        yield f"A4: {incident.id} is quiet ({incident.quiet}) and has {sorted(wrong)} due"
+    for delivery in deliveries:
+        if delivery.kind is EffectKind.PAGE and delivery.state in {DeliveryState.WAITING, DeliveryState.UNCERTAIN}:
+            yield f"A4: {delivery.key} is queued although {incident.id} is quiet ({incident.quiet})"
+
+
+def _quiet_ends(incident: Incident, members: tuple[Member, ...], watches: Mapping[AlertKey, Watch]) -> Iterator[str]:
+    """A2: what takes the page away ends some day, and somebody looks then."""
+    if not incident.quiet or not incident.state.is_open:
+        return
+    there = [member.key for member in members if member.state is not AlertState.CLEARED]
+    if there and not any(key in watches and watches[key].held is not None for key in there):
+        yield f"A2: {incident.id} is quiet ({incident.quiet}) and nothing will look whether that is over"
+
+
+def _none_explains_itself(incidents: Iterable[Incident]) -> Iterator[str]:
+    """A2: two incidents that explain each other would both be silent for ever."""
+    parents = {incident.id: incident.parent_id for incident in incidents if incident.state.is_open}
+    for incident_id, parent_id in parents.items():
+        above, seen = parent_id, {incident_id}
+        while above is not None and above not in seen:
+            seen.add(above)
+            above = parents.get(above)
+        if above == incident_id:
+            yield f"A2: {incident_id} is explained by what it explains"
 
 
 def _counts_its_alerts(incident: Incident, members: tuple[Member, ...]) -> Iterator[str]:

@@ -48,7 +48,7 @@ def open_incident(
         opened_at=draft.now,
         last_alert_at=draft.now,
         conduct=Conduct(label.resolve_on, label.flap, label.page_when, label.rules_version),
-        parent_id=IncidentId(why.by) if why is not None and why.reason is HoldReason.PARENT else None,
+        parent_id=_parent_of(why),
         collects_key=label.collects_key or None,
         quiet=why.text if why else None,
     )
@@ -57,7 +57,7 @@ def open_incident(
     draft.note(incident, "opened", text, reason=label.rule)
     if label.template_problem:
         draft.note(incident, "template", f"plain text is used: {label.template_problem}", reason="template_failed")
-    incident = _want_ticket(draft, incident, label)
+    incident = want_ticket(draft, incident, label)
     if label.policy is not None:
         return paging.begin(draft, incident, label, policy, PageReason.OPENED)
     draft.note(incident, "escalation", f"nobody is paged: {_why_no_page(label, why)}", reason="no_page")
@@ -72,7 +72,8 @@ def _why_no_page(label: Classification, why: Restraint | None) -> str:
     return f"rule “{label.rule}” names no policy"
 
 
-def _want_ticket(draft: Draft, incident: Incident, label: Classification) -> Incident:
+def want_ticket(draft: Draft, incident: Incident, label: Classification) -> Incident:
+    """The ticket that the classification wants, unless the incident has one."""
     if label.ticket is None or incident.ticket_connector:
         return incident
     plan = label.ticket
@@ -85,7 +86,7 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
 
     ``is_new_alert``: the incident has not had this alert before.
     """
-    incident = _want_ticket(draft, incident, label)
+    incident = want_ticket(draft, incident, label)
     has_risen = label.severity.is_worse_than(incident.severity)
     if has_risen:
         text = f"severity raised from {incident.severity} to {label.severity} by rule “{label.rule}”"
@@ -120,10 +121,20 @@ def unquiet(draft: Draft, incident: Incident, label: Classification, policy: Pol
     """What took the page or the ticket away is over, and it still fires: as if it were new."""
     draft.note(incident, "triggered", f"no longer quiet: it was {incident.quiet}", reason="released", for_ticket=True)
     incident = draft.put_incident(replace(incident, quiet=None, parent_id=None))
-    incident = _want_ticket(draft, incident, label)
+    incident = want_ticket(draft, incident, label)
     if incident.state is not IncidentState.TRIGGERED or label.policy is None:
         return incident
     return paging.begin(draft, incident, label, policy, PageReason.RELEASED)
+
+
+def stay_quiet(draft: Draft, incident: Incident, why: Restraint) -> Incident:
+    """What took the page away is over, and something else takes it away now."""
+    draft.note(incident, "escalation", f"still nobody is paged: {why.text}", reason="no_page")
+    return draft.put_incident(replace(incident, quiet=why.text, parent_id=_parent_of(why)))
+
+
+def _parent_of(why: Restraint | None) -> IncidentId | None:
+    return IncidentId(why.by) if why is not None and why.reason is HoldReason.PARENT else None
 
 
 def note_held(draft: Draft, incident: Incident, why: Restraint) -> None:
@@ -239,6 +250,7 @@ def reopen(
             last_alert_at=draft.now,
             reopen_count=incident.reopen_count + 1,
             quiet=why.text if why else None,
+            parent_id=_parent_of(why),
         )
     )
     draft.note(incident, "reopened", "fired again within the reopen window", reason="reopened", for_ticket=True)

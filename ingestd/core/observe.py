@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ingestd.core import correlate, lifecycle, restraint
 from ingestd.core.admit import admit, member_of, name_of, watch_over
@@ -12,11 +12,12 @@ from ingestd.core.classify import classify
 from ingestd.core.dedup import Judgement
 from ingestd.core.draft import Draft
 from ingestd.core.effects import Finding, Verdict, VerdictReason
+from ingestd.core.enrich import enrich
 from ingestd.core.incident import AlertState, Incident, KnownAlert
 from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.restraint import Case
-from ingestd.core.sighting import Sighting, is_kept_quiet, judge
+from ingestd.core.sighting import Sighting, judge
 from ingestd.core.watch import Watch
 
 
@@ -28,7 +29,7 @@ def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
     judged = judge(alert, known, own, policy, draft.now)
     if judged.verdict is Verdict.NEW:
         label = sighting.label or classify(alert, policy.ruleset, draft.now)
-        return admit(draft, alert, label, known, own, judged, policy)
+        return admit(draft, sighting, label, known, own, judged, policy)
     is_held = known is not None and known.state is AlertState.HELD
     touched = None if is_held or own is None else own.id
     draft.find(Finding(alert.key, judged.verdict, judged.reason, touched))
@@ -49,7 +50,7 @@ def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId |
     known, watch = draft.alert(alert.key), draft.watch(alert.key)
     own = draft.incident(known.incident_id) if known else None
     unchanged = Finding(alert.key, Verdict.REPEAT, VerdictReason.STILL_HELD, own.id if own else None)
-    if known is None or watch is None or known.state in {AlertState.CLEARED, AlertState.VANISHED}:
+    if known is None or watch is None or known.state is AlertState.CLEARED:
         draft.end_watch(alert.key)
         draft.find(unchanged)
         return None
@@ -63,13 +64,13 @@ def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId |
         label = sighting.label or classify(alert, policy.ruleset, draft.now)
         judged = Judgement(Verdict.NEW, VerdictReason.STILL_HELD)
         # Its message is not said again: it was last seen when it came.
-        touched = admit(draft, alert, label, known, own, judged, policy)
+        touched = admit(draft, sighting, label, known, own, judged, policy)
         after = draft.alert(alert.key)
         assert after is not None, "what was admitted is known"
         draft.put_alert(replace(after, last_seen_at=known.last_seen_at))
         _keep_end(draft, watch, known)
         return touched
-    if is_kept_quiet(own) and own is not None:
+    if watch.held is not None and own is not None and own.state.is_open:
         return _weigh_again(draft, sighting, known, own, watch, policy)
     draft.find(unchanged)
     _watch_for_the_end(draft, watch, known)
@@ -79,10 +80,11 @@ def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId |
 def _weigh_again(
     draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident, watch: Watch, policy: Policy
 ) -> IncidentId | None:
-    """Ask again for an alert of an incident that does less than its rule says: is what took the rest away still there."""
+    """Ask again for an alert of an incident that brought about less than its rule says: is what took the rest away still there."""
     alert = sighting.alert
     label = sighting.label or classify(alert, policy.ruleset, draft.now)
-    case = Case(alert, label, correlate.dedup_key_of(alert.key, label), own, watch.since, is_fire=False)
+    dedup_key = correlate.dedup_key_of(alert.key, label)
+    case = Case(alert, label, dedup_key, own, watch.since, is_fire=False, received=sighting.as_received)
     weighed = restraint.weigh(draft, case, policy)
     draft.find(
         Finding(
@@ -99,10 +101,13 @@ def _weigh_again(
     )
     watch_over(draft, case, weighed.restraint)
     _keep_end(draft, watch, known)
-    if weighed.restraint is not None:
+    why = weighed.restraint
+    if why is not None:
+        if own.quiet is not None and (why.reason, why.by) != (watch.held, watch.by):
+            lifecycle.stay_quiet(draft, own, why)
         return None
-    incident = lifecycle.unquiet(draft, own, label, policy)
-    lifecycle.worsen(draft, incident, label, policy, is_new_alert=False)
+    incident = own if own.quiet is None else lifecycle.unquiet(draft, own, label, policy)
+    lifecycle.worsen(draft, incident, label, policy, is_new_alert=True)
     return own.id
 
 
@@ -158,7 +163,12 @@ def _end(
     draft: Draft, alert: Alert, known: KnownAlert, own: Incident | None, judged: Judgement, policy: Policy
 ) -> IncidentId | None:
     """It is over. What was kept back brought nothing about, so nobody is told; else its incident has one alert less that fires."""
-    _end_watch(draft, known)
+    if judged.verdict is Verdict.VANISHED and known.state is AlertState.HELD:
+        # Nobody can say that it is over: what keeps it back decides when it is told.
+        draft.put_alert(replace(known, last_seen_at=draft.now))
+        return None
+    if judged.verdict is Verdict.RESOLVE:
+        _end_watch(draft, known, policy)
     if policy.ruleset.has_inhibitions and judged.verdict is Verdict.RESOLVE:
         # What it inhibited mostly clears with it: look after the time in which that would be seen.
         draft.release(known.key, policy.timing.resolve_grace_seconds)
@@ -169,32 +179,47 @@ def _end(
                 state=AlertState.CLEARED,
                 last_seen_at=draft.now,
                 ended_at=alert.ends_at or draft.now,
-                cleared_seen_at=draft.now,
+                cleared_seen_at=_cleared_seen_at(draft, judged),
             )
         )
         return None
     if own is None or not own.state.is_open:
-        _end_alert(draft, alert, known, AlertState.CLEARED)
+        _end_alert(draft, alert, known, judged, AlertState.CLEARED)
         if own is not None:
             draft.put_incident(replace(own, firing_count=max(0, own.firing_count - 1)))
         return None
     return _leave(draft, alert, known, own, judged, policy)
 
 
-def _end_watch(draft: Draft, known: KnownAlert) -> None:
-    """What fired lately stays on record for thresholds; anything else needs no watch any more."""
+def _end_watch(draft: Draft, known: KnownAlert, policy: Policy) -> None:
+    """What fired lately stays on record as long as a threshold counts it; anything else needs no watch any more."""
     watch = draft.watch(known.key)
     if watch is None:
         return
-    if watch.fired_at and watch.held is not None:
-        draft.put_watch(replace(watch, auto_resolve_seconds=None))
+    counts_until = _counts_until(watch, policy, draft.now)
+    if counts_until > draft.now:
+        kept = replace(watch, held=None, by="", auto_resolve_seconds=None, due_at=counts_until)
+        draft.put_watch(kept)
     else:
         draft.end_watch(known.key)
 
 
-def _end_alert(draft: Draft, alert: Alert, known: KnownAlert, state: AlertState) -> None:
+def _counts_until(watch: Watch, policy: Policy, now: datetime) -> datetime:
+    if not watch.fired_at:
+        return now
+    ruleset = policy.ruleset
+    threshold = classify(enrich(watch.alert, ruleset.enrich, ruleset.services), ruleset, now).threshold
+    return now if threshold is None else watch.fired_at[-1] + timedelta(seconds=threshold.within_seconds)
+
+
+def _cleared_seen_at(draft: Draft, judged: Judgement) -> datetime | None:
+    """When its resolve came; None if none did: a message that says it again is no late one then."""
+    return None if judged.reason is VerdictReason.AUTO_RESOLVED else draft.now
+
+
+def _end_alert(draft: Draft, alert: Alert, known: KnownAlert, judged: Judgement, state: AlertState) -> None:
     ended_at = alert.ends_at or draft.now
-    cleared_seen_at = draft.now if state is AlertState.CLEARED else None
+    cleared_seen_at = _cleared_seen_at(draft, judged) if state is AlertState.CLEARED else None
     draft.put_alert(
         replace(known, state=state, last_seen_at=draft.now, ended_at=ended_at, cleared_seen_at=cleared_seen_at)
     )
@@ -210,12 +235,12 @@ def _leave(
     if judged.verdict is Verdict.VANISHED:
         if known.state is AlertState.VANISHED:
             return None
-        _end_alert(draft, alert, known, AlertState.VANISHED)
+        _end_alert(draft, alert, known, judged, AlertState.VANISHED)
         text = f"lost sight of {name_of(alert)} ({alert.state_reason}): that is no recovery, the incident stays open"
         draft.note(own, "alert-vanished", text, reason=alert.state_reason, for_ticket=True)
         lifecycle.comment_ticket(draft, own, policy)
         return own.id
-    _end_alert(draft, alert, known, AlertState.CLEARED)
+    _end_alert(draft, alert, known, judged, AlertState.CLEARED)
     incident = draft.put_incident(replace(own, firing_count=max(0, own.firing_count - 1)))
     text = f"alert cleared: {name_of(alert)}"
     if judged.reason is VerdictReason.AUTO_RESOLVED:

@@ -19,7 +19,12 @@ def begin(draft: Draft, incident: Incident, label: Classification, policy: Polic
     """Page by the policy that the classification names: now, or when office hours begin if its severity says so."""
     assert label.policy is not None, "somebody is to be paged"
     ruleset = policy.ruleset
-    if label.page_when is PageWhen.OFFICE_HOURS and not ruleset.in_office_hours(draft.now):
+    page_when = label.page_when
+    if incident.conduct.page_when is PageWhen.NOW:
+        page_when = PageWhen.NOW  # a milder alert that joins does not make it less urgent
+    # The steps to come go by it as well: who is paged at once is not left to wait for the morning by the next one.
+    incident = replace(incident, conduct=replace(incident.conduct, page_when=page_when))
+    if page_when is PageWhen.OFFICE_HOURS and not ruleset.in_office_hours(draft.now):
         due_at = ruleset.office_opens_at(draft.now)
         if incident.awaiting_policy is None:
             text = f"nobody is paged before office hours: {due_at:%Y-%m-%d %H:%M} UTC"

@@ -5,7 +5,7 @@ Asked for every alert that is news, and again when what kept it back may be over
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from ingestd.core.classify import first_failure
 from ingestd.core.conduct import Mode, Threshold
 from ingestd.core.draft import Draft
 from ingestd.core.incident import Incident, Member
-from ingestd.core.names import AlertStatus
+from ingestd.core.names import AlertStatus, IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification, DuringWindow, Inhibition, Maintenance
 from ingestd.core.watch import HoldReason, Restraint, Watch
@@ -46,6 +46,10 @@ class Case:
     own: Incident | None
     since: datetime
     is_fire: bool
+    received: Alert
+    """The alert as it was received, to be looked at again."""
+    is_left_over: bool = False
+    """Whether it has been part of an incident that is closed and never stopped firing: it is not too early for it."""
 
 
 def weigh(draft: Draft, case: Case, policy: Policy) -> Weighed:
@@ -61,11 +65,9 @@ def weigh(draft: Draft, case: Case, policy: Policy) -> Weighed:
     weighed = _in_maintenance(label, alert, now, policy)
     if weighed.is_held:
         return weighed
-    inhibitor = _inhibitor(draft, alert, label.inhibit_by)
-    if inhibitor is not None:
-        again_at = now + timedelta(seconds=RECHECK_SECONDS)
-        why = Restraint(HoldReason.INHIBITED, inhibitor.key, again_at)
-        return Weighed(_quiet(label), why, is_held=True, window=weighed.window)
+    inhibited = _inhibited(draft, alert, label.inhibit_by, policy)
+    if inhibited is not None:
+        return Weighed(_quiet(label), inhibited, is_held=True, window=weighed.window)
     held = _not_yet(draft, case)
     if held is not None:
         return Weighed(weighed.label, held, is_held=True, window=weighed.window)
@@ -126,18 +128,24 @@ def _in_maintenance(label: Classification, alert: Alert, now: datetime, policy: 
     return Weighed(_quiet(label), restraint, is_held=window.during is DuringWindow.DROP, window=window.name)
 
 
-def _inhibitor(draft: Draft, alert: Alert, inhibitions: Iterable[Inhibition]) -> Member | None:
+def _inhibited(draft: Draft, alert: Alert, inhibitions: Sequence[Inhibition], policy: Policy) -> Restraint | None:
     for inhibition in inhibitions:
         found = next((one for one in draft.firing_members() if inhibits(one, inhibition, alert)), None)
         if found is not None:
-            return found
-    return None
+            again_at = draft.now + timedelta(seconds=RECHECK_SECONDS)
+            return Restraint(HoldReason.INHIBITED, found.key, again_at)
+    watch = draft.watch(alert.key)
+    if not inhibitions or watch is None or watch.held is not HoldReason.INHIBITED:
+        return None
+    # What inhibited it has just cleared, and a message said it again before it could be seen whether it clears as well.
+    until = min(watch.due_at, draft.now + timedelta(seconds=policy.timing.resolve_grace_seconds))
+    return Restraint(HoldReason.INHIBITED, watch.by, until) if until > draft.now else None
 
 
 def _not_yet(draft: Draft, case: Case) -> Restraint | None:
     """Whether it is too early: too few, or not long enough. What belongs to an open incident is not asked."""
     label = case.label
-    if case.own is not None and case.own.state.is_open:
+    if case.is_left_over or (case.own is not None and case.own.state.is_open):
         return None
     if label.threshold is not None and not draft.has_open(case.dedup_key):
         count = fired_count(draft.watches_of(case.dedup_key), label.threshold, draft.now) + case.is_fire
@@ -154,5 +162,17 @@ def fired_count(watches: Iterable[Watch], threshold: Threshold, now: datetime) -
 
 
 def _parent(draft: Draft, label: Classification, own: Incident | None) -> Incident | None:
-    found = [one for one in draft.collecting(label.collected_by) if own is None or one.id != own.id]
+    found = [one for one in draft.collecting(label.collected_by) if own is None or not _is_below(draft, one, own)]
     return min(found, key=lambda one: one.number, default=None)
+
+
+def _is_below(draft: Draft, incident: Incident, other: Incident) -> bool:
+    """Whether the one is the other, or explained by it at any remove: two that explain each other would both be silent for ever."""
+    above: Incident | None = incident
+    seen: set[IncidentId] = set()
+    while above is not None and above.id not in seen:
+        if above.id == other.id:
+            return True
+        seen.add(above.id)
+        above = draft.incident(above.parent_id) if above.parent_id else None
+    return False

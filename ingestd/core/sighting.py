@@ -12,6 +12,7 @@ from ingestd.core.classify import classify
 from ingestd.core.effects import Verdict
 from ingestd.core.enrich import enrich
 from ingestd.core.incident import AlertState, Incident, KnownAlert
+from ingestd.core.names import AlertStatus
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification
 
@@ -32,6 +33,13 @@ class Sighting:
     truncated_count: int = 0
     """How many alerts the sender left out of the message that this one came in."""
     cause: Cause = Cause.ARRIVED
+    received: Alert | None = None
+    """The alert as it was received, if enriching changed it: what is looked at again later is enriched by the rules of then."""
+
+    @property
+    def as_received(self) -> Alert:
+        """The alert as its sender said it."""
+        return self.received or self.alert
 
 
 def sight(
@@ -43,24 +51,23 @@ def sight(
     *,
     truncated_count: int = 0,
     cause: Cause = Cause.ARRIVED,
+    comes_again: bool = False,
 ) -> Sighting:
     """The alert as it will be decided about. Repeats, by far the most, do not ask the rules.
 
-    ``known`` is the alert as it was last seen, ``incident`` the one that it was last part of.
+    ``known`` is the alert as it was last seen, ``incident`` the one that it was last part of. ``comes_again``: the same alert comes more
+    than once in what is decided together, so that it may be news by then although it is none yet.
     """
     ruleset = policy.ruleset
-    alert = enrich(alert, ruleset.enrich, ruleset.services)
+    received, alert = alert, enrich(alert, ruleset.enrich, ruleset.services)
     if cause is Cause.WATCH_DUE:
-        is_asked = known is not None and (known.state is AlertState.HELD or is_kept_quiet(incident))
+        is_open = incident is not None and incident.state.is_open
+        is_asked = known is not None and (known.state is AlertState.HELD or is_open)
     else:
-        is_asked = judge(alert, known, incident, policy, now).verdict is Verdict.NEW
+        may_be_news = comes_again and alert.status is AlertStatus.FIRING
+        is_asked = may_be_news or judge(alert, known, incident, policy, now).verdict is Verdict.NEW
     label = classify(alert, ruleset, now) if is_asked else None
-    return Sighting(alert, label, truncated_count, cause)
-
-
-def is_kept_quiet(incident: Incident | None) -> bool:
-    """Whether the incident is open and does less than its rule says."""
-    return incident is not None and incident.state.is_open and incident.quiet is not None
+    return Sighting(alert, label, truncated_count, cause, received if received is not alert else None)
 
 
 def judge(

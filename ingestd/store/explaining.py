@@ -14,8 +14,12 @@ from ingestd.core.matchers import Field, MatchOp
 from ingestd.core.names import IncidentId, IncidentState
 from ingestd.core.restraint import inhibits
 from ingestd.core.ruleset import Collects, Inhibition
+from ingestd.store import incidents as incident_store
 from ingestd.store.rows import columns_of, value_of
 from ingestd.store.schema import alerts, incidents, members
+
+INHIBITORS_COUNT_WANTED = 3
+"""So many that inhibit an alert are read: one of them may clear in the same decision."""
 
 INHIBITORS_COUNT_MAX = 2000
 """So many alerts that fire and look like what an inhibition means are looked at."""
@@ -23,11 +27,16 @@ INHIBITORS_COUNT_MAX = 2000
 EXPLAINED_COUNT_MAX = 500
 """So many incidents are looked at when a major one opens, and so many firing alerts of theirs times four."""
 
-_NAMES = frozenset({"alertname", "alert.rule"})
+LEVELS_COUNT_MAX = 10
+"""So far up is looked for what explains the incidents that would explain an alert."""
+
+_RULE_NAMES = frozenset({"alertname", "alert.rule"})
+_STAND_INS = frozenset({"DatasourceNoData", "DatasourceError"})
+"""Alert names that Grafana gives to alerts of another rule: their members bear the name of that rule."""
 
 
 def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]) -> tuple[Member, ...]:
-    """For each pair the alert that fires and that the inhibition means, if there is one.
+    """For each pair some of the alerts that fire in an incident that is not closed, and that the inhibition means.
 
     The database sorts out most by the texts that must be there, the matchers decide.
     """
@@ -36,18 +45,23 @@ def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]
         query = (
             select(*columns_of(members, Member))
             .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
+            .join(incidents, incidents.c.id == members.c.incident_id)
             .where(
+                incidents.c.state != IncidentState.CLOSED,
                 members.c.state == AlertState.FIRING,
                 alerts.c.state == AlertState.FIRING,
                 *_must_hold(inhibition, alert),
             )
             .limit(INHIBITORS_COUNT_MAX)
         )
+        count = 0
         for row in connection.execute(query):
             member = value_of(Member, row)
             if inhibits(member, inhibition, alert):
                 found[member.incident_id, member.key] = member
-                break
+                count += 1
+                if count == INHIBITORS_COUNT_WANTED:
+                    break
     return tuple(found.values())
 
 
@@ -61,7 +75,7 @@ def _must_hold(inhibition: Inhibition, alert: Alert) -> Iterable[ColumnElement[b
 
 
 def _is_equal(field: Field, value: str) -> Iterable[ColumnElement[bool]]:
-    if field.name in _NAMES:
+    if field.name in _RULE_NAMES and value not in _STAND_INS:
         yield members.c.name == value
     elif field.name == "alert.source":
         yield members.c.source == value
@@ -70,10 +84,23 @@ def _is_equal(field: Field, value: str) -> Iterable[ColumnElement[bool]]:
         yield type_coerce(members.c.labels, Text).contains(part, autoescape=True)
 
 
+def with_those_above(connection: Connection, found: dict[IncidentId, Incident]) -> dict[IncidentId, Incident]:
+    """These incidents, and what explains them in turn."""
+    known = dict(found)
+    above = found
+    for _ in range(LEVELS_COUNT_MAX):
+        ids = {one.parent_id for one in above.values() if one.parent_id and one.parent_id not in known}
+        if not ids:
+            break
+        above = incident_store.load_many(connection, ids)
+        known |= above
+    return known
+
+
 def explained(
     connection: Connection, asked: Sequence[tuple[Collects, Alert]], now: datetime
 ) -> tuple[list[Incident], list[Member]]:
-    """Incidents that nobody has acknowledged and that are young enough for one of these, with their firing alerts."""
+    """Incidents that nobody has acknowledged and that are young enough for one of these, with their alerts that have not cleared."""
     within = max((collects.within_seconds for collects, _ in asked), default=0)
     if not asked:
         return [], []
@@ -92,7 +119,7 @@ def explained(
     ids = [incident.id for incident in young]
     parts = (
         select(*columns_of(members, Member))
-        .where(members.c.incident_id.in_(ids), members.c.state == AlertState.FIRING)
+        .where(members.c.incident_id.in_(ids), members.c.state != AlertState.CLEARED)
         .limit(4 * EXPLAINED_COUNT_MAX)
     )
     return young, [value_of(Member, row) for row in connection.execute(parts)] if ids else []

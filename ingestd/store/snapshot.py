@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -53,25 +54,29 @@ def _load(
     dialect.serialise_decisions(connection)
     known = _known(connection, (alert.key for alert, _, _ in asked))
     found = incident_store.load_many(connection, {alert.incident_id for alert in known.values()})
+    times = Counter(alert.key for alert, _, _ in asked)
     sightings = []
     for alert, truncated, cause in asked:
         before = known.get(alert.key)
         own = found.get(before.incident_id) if before else None
-        sightings.append(sight(alert, before, own, policy, now, truncated_count=truncated, cause=cause))
+        again = times[alert.key] > 1
+        sightings.append(
+            sight(alert, before, own, policy, now, truncated_count=truncated, cause=cause, comes_again=again)
+        )
     needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
     found |= _live(connection, incidents.c.dedup_key, needs.dedup_keys)
     found |= _live(connection, incidents.c.correlate_key, needs.correlate_keys)
-    found |= _live(connection, incidents.c.collects_key, needs.collects_keys)
+    found |= explaining.with_those_above(connection, _live(connection, incidents.c.collects_key, needs.collects_keys))
     young, young_members = explaining.explained(connection, needs.collectors, now)
     found |= {incident.id: incident for incident in young}
     parts = {(member.incident_id, member.key): member for member in young_members}
-    parts |= _members(connection, {alert.key for alert, _, _ in asked}, set(found) - {one.id for one in young})
+    parts |= _members(connection, {alert.key for alert, _, _ in asked}, set(found))
     snapshot = Snapshot(
         alerts=known,
         incidents=found,
         members=parts,
         next_number=incident_store.next_number(connection),
-        watches=_watches(connection, sightings, known, needs.threshold_keys),
+        watches=_watches(connection, sightings, known, needs.threshold_keys, [member.key for member in young_members]),
         silences=watches.silences_in_force(connection, now) if any(one.label for one in sightings) else (),
         firing=explaining.inhibitors(connection, needs.inhibitions),
     )
@@ -83,16 +88,16 @@ def _watches(
     sightings: Sequence[Sighting],
     known: dict[AlertKey, KnownAlert],
     threshold_keys: set[str],
+    explained: Sequence[AlertKey],
 ) -> dict[AlertKey, Watch]:
-    """The watches on what is not a mere repeat."""
-    keys = {
+    """The watches on what is not a mere repeat, on all that counts for a threshold, and on what may be taken in by a major incident."""
+    keys = set(explained) | {
         one.alert.key
         for one in sightings
         if one.cause is Cause.WATCH_DUE
         or (one.alert.key in known and (one.label is not None or one.alert.status is AlertStatus.RESOLVED))
     }
-    found = watches.of_alerts(connection, keys) if keys else {}
-    return found | watches.of_things(connection, threshold_keys) if threshold_keys else found
+    return watches.of_alerts(connection, keys) | watches.of_things(connection, threshold_keys)
 
 
 def _known(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, KnownAlert]:

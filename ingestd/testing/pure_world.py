@@ -6,9 +6,11 @@ breaks here is a fault of the core. What the real store does is tested on real d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ingestd.core import correlate, relevance
 from ingestd.core.alert import Alert
@@ -53,7 +55,10 @@ class PureWorld:
         firing = tuple(
             member
             for member in self.members.values()
-            if member.state is AlertState.FIRING and self.alerts[member.key].incident_id == member.incident_id
+            if member.state is AlertState.FIRING
+            and self.alerts[member.key].state is AlertState.FIRING
+            and self.alerts[member.key].incident_id == member.incident_id
+            and self.incidents[member.incident_id].state is not IncidentState.CLOSED
         )
         return Snapshot(
             dict(self.alerts),
@@ -139,6 +144,8 @@ class PureWorld:
             },
             deliveries={one: of(self.outbox.values(), one) for one in self.incidents},
             ticketed=frozenset(self.ticketed),
+            alerts={key: known.state for key, known in self.alerts.items()},
+            watches=self.watches,
         )
 
     def check(self) -> None:
@@ -152,11 +159,14 @@ class PureWorld:
         self, arrived: Sequence[Alert], truncated_count: int = 0, cause: Cause = Cause.ARRIVED
     ) -> list[Sighting]:
         """The alerts with what the rules say of those that are news."""
+        times = Counter(alert.key for alert in arrived)
         found = []
         for alert in arrived:
             known = self.alerts.get(alert.key)
             own = self.incidents.get(known.incident_id) if known else None
-            found.append(sight(alert, known, own, self.policy, self.now, truncated_count=truncated_count, cause=cause))
+            again = times[alert.key] > 1
+            more: dict[str, Any] = {"truncated_count": truncated_count, "cause": cause, "comes_again": again}
+            found.append(sight(alert, known, own, self.policy, self.now, **more))
         return found
 
     def receive(self, *arrived: Alert, truncated_count: int = 0) -> Decision:

@@ -79,13 +79,14 @@ def policy(
     loop_count: int = 1,
     timing: Timing | None = None,
     keep_vanished: frozenset[str] = frozenset({"grafana"}),
+    stages: Stages | None = None,
 ) -> Policy:
     """Three people, each with a phone and a mailbox; the policy ``default`` pages ada, then bo, then cy, five minutes apart."""
     plan = TicketPlan("tickets", {})
     known = Known(
         {"default": TeamRoute("default", plan)}, frozenset({"default"}), frozenset({"tickets", "sms", "mail"})
     )
-    ruleset, faults = compile_rules(drafts, Stages(DEFAULT_MATRIX, "test"), known)
+    ruleset, faults = compile_rules(drafts, stages or Stages(DEFAULT_MATRIX, "test"), known)
     assert not faults, faults
     default_steps = tuple(Step((PersonName(name),), 300) for name in NAMES)
     return Policy(

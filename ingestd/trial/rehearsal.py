@@ -7,9 +7,12 @@ store and the workers do around it, for a world in which each delivery succeeds 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from ingestd.core import relevance
 from ingestd.core.alert import Alert
@@ -18,16 +21,19 @@ from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, TimelineEntry, Verdict
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
-from ingestd.core.names import AlertKey, EffectKind, IncidentId
+from ingestd.core.names import AlertKey, EffectKind, IncidentId, IncidentState
 from ingestd.core.needs import needs_of
 from ingestd.core.policy import Policy
 from ingestd.core.restraint import inhibits
-from ingestd.core.ruleset import Classification
+from ingestd.core.ruleset import Classification, Inhibition
 from ingestd.core.settle import Outcome, OutcomeKind, settle
 from ingestd.core.sighting import Cause, Sighting, sight
 from ingestd.core.silence import Silence
 from ingestd.core.watch import Restraint, Watch
 from ingestd.trial.deliveries import WaitingDeliveries
+
+INHIBITORS_COUNT_WANTED = 3
+"""As the store reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,11 @@ class Rehearsal:
         self.silences: list[Silence] = []
         self.watches: dict[AlertKey, Watch] = {}
         self._alerts: dict[AlertKey, KnownAlert] = {}
-        self._firing: dict[tuple[IncidentId, AlertKey], Member] = {}
+        self._uncleared: dict[tuple[IncidentId, AlertKey], Member] = {}
+        """What fires or vanished, where it was when it was seen last."""
         self._by_collects_key: dict[str, list[IncidentId]] = {}
+        self._watched_by: dict[str, set[AlertKey]] = {}
+        """What may be held back by something; what is not any more is passed over."""
         self._watches_due: list[tuple[datetime, AlertKey]] = []
         """A heap of every instant at which a watch was ever due; those that do not hold any more are passed over."""
         self._by_dedup_key: dict[str, list[IncidentId]] = {}
@@ -166,13 +175,14 @@ class Rehearsal:
         """The alerts with what the rules say of those that are news, and all that bears on them, as the store reads it."""
         known = {alert.key: self._alerts[alert.key] for alert, _ in asked if alert.key in self._alerts}
         found = [one.incident_id for one in known.values() if one.incident_id in self.incidents]
+        times = Counter(alert.key for alert, _ in asked)
         sightings = []
         for alert, cause in asked:
             before = known.get(alert.key)
             own = self.incidents.get(before.incident_id) if before else None
-            sightings.append(
-                sight(alert, before, own, self.policy, self.now, truncated_count=truncated_count, cause=cause)
-            )
+            again = times[alert.key] > 1
+            more: dict[str, Any] = {"truncated_count": truncated_count, "cause": cause, "comes_again": again}
+            sightings.append(sight(alert, before, own, self.policy, self.now, **more))
         needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
         for index, keys in (
             (self._by_dedup_key, needs.dedup_keys),
@@ -180,7 +190,7 @@ class Rehearsal:
             (self._by_collects_key, needs.collects_keys),
         ):
             found += [incident_id for key in sorted(keys) for incident_id in index.get(key, ())]
-        incidents = {incident_id: self.incidents[incident_id] for incident_id in found}
+        incidents = {incident_id: self.incidents[incident_id] for incident_id in self._with_those_above(found)}
         members = {
             (incident_id, alert.key): self.members[incident_id, alert.key]
             for incident_id in incidents
@@ -189,14 +199,12 @@ class Rehearsal:
         }
         if needs.collectors:
             incidents |= {one.id: one for one in self.incidents.values() if one.state.is_open}
-            members |= self._firing
-        firing = (
-            next(
-                (one for one in self._firing.values() if self._is_firing(one) and inhibits(one, inhibition, alert)),
-                None,
-            )
+            members |= self._uncleared
+        firing = [
+            member
             for inhibition, alert in needs.inhibitions
-        )
+            for member in islice(self._inhibitors(inhibition, alert), INHIBITORS_COUNT_WANTED)
+        ]
         snapshot = Snapshot(
             alerts=known,
             incidents=incidents,
@@ -204,14 +212,27 @@ class Rehearsal:
             next_number=self._next_number,
             watches=self.watches,
             silences=tuple(one for one in self.silences if one.ends_at > self.now),
-            firing=tuple(one for one in firing if one is not None),
+            firing=tuple(firing),
         )
         return sightings, snapshot
+
+    def _with_those_above(self, found: Iterable[IncidentId]) -> list[IncidentId]:
+        """These incidents, and what explains them in turn."""
+        ids = list(dict.fromkeys(found))
+        for incident_id in ids:  # grows on the way
+            parent_id = self.incidents[incident_id].parent_id
+            if parent_id and parent_id not in ids:
+                ids.append(parent_id)
+        return ids
+
+    def _inhibitors(self, inhibition: Inhibition, alert: Alert) -> Iterator[Member]:
+        return (one for one in self._uncleared.values() if self._is_firing(one) and inhibits(one, inhibition, alert))
 
     def _is_firing(self, member: Member) -> bool:
         """Whether the alert fires in this very incident: one that went to another leaves its row behind."""
         known = self._alerts[member.key]
-        return known.state is AlertState.FIRING and known.incident_id == member.incident_id
+        is_there = known.state is AlertState.FIRING and known.incident_id == member.incident_id
+        return is_there and self.incidents[member.incident_id].state is not IncidentState.CLOSED
 
     def _follow(self, decision: Decision) -> None:
         """Write the decision, then send what is due."""
@@ -224,10 +245,11 @@ class Rehearsal:
             place = (member.incident_id, member.key)
             self.members[place] = member
             known = self._alerts.get(member.key)
-            if member.state is AlertState.FIRING and known is not None and known.incident_id == member.incident_id:
-                self._firing[place] = member
+            is_here = known is not None and known.incident_id == member.incident_id
+            if member.state is not AlertState.CLEARED and is_here:
+                self._uncleared[place] = member
             else:
-                self._firing.pop(place, None)
+                self._uncleared.pop(place, None)
         self._write_watches(decision)
         for incident in decision.incidents:
             self._index(incident)
@@ -264,12 +286,15 @@ class Rehearsal:
         for watch in decision.watches:
             self._put_watch(watch)
         for release in decision.releases:
-            for watch in list(self.watches.values()):
-                if watch.by == release.by and watch.due_at > release.due_at:
-                    self._put_watch(replace(watch, due_at=release.due_at))
+            for key in sorted(self._watched_by.pop(release.by, ())):
+                held = self.watches.get(key)
+                if held is not None and held.by == release.by:
+                    self._put_watch(replace(held, due_at=min(held.due_at, release.due_at)))
 
     def _put_watch(self, watch: Watch) -> None:
         self.watches[watch.key] = watch
+        if watch.by:
+            self._watched_by.setdefault(watch.by, set()).add(watch.key)
         heapq.heappush(self._watches_due, (watch.due_at, watch.key))
 
     def _is_due(self, at: datetime, key: AlertKey) -> bool:
@@ -295,7 +320,7 @@ class Rehearsal:
         if incident.collects_key:
             places.append((self._by_collects_key, incident.collects_key))
         for index, key in places:
-            if before is None:
+            if before is None or (index is self._by_collects_key and before.collects_key is None):
                 index.setdefault(key, []).append(incident.id)
             elif incident.closed_at is not None and incident.id in index.get(key, ()):
                 index[key].remove(incident.id)
