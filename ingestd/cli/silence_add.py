@@ -28,7 +28,7 @@ _IN_ORDER = ("matchers", "comment", "starts_at", "ends_at", "author")
     examples=[
         ("ingestd silence add DiskFull host=db1 -d 2h -c 'new disks'", "a bare first word is the alertname"),
         (
-            "ingestd silence add 'service=~\"ledger|checkout\"' --end '2026-03-29 06:00' -c 'CHG-311'",
+            "ingestd silence add 'host=~\"db[12]\"' --end '2026-03-29 06:00' -c 'CHG-311'",
             "until an instant, here",
         ),
         ("ingestd silence add env=test --start '2026-03-28 22:00' -d 8h -c 'load test'", "from a later instant"),
