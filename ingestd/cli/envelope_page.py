@@ -53,6 +53,8 @@ def _finding(finding: Json) -> Iterator[tuple[Text, Text]]:
     verdict = str(finding.get("verdict"))
     yield safe(words.VERDICTS.get(verdict, verdict), "bold"), safe(finding.get("alert"))
     yield Text(), safe(words.worded(words.VERDICT_REASONS, finding.get("reason")))
+    if finding.get("held_by"):
+        yield Text(), safe(f"kept back, or quiet: {finding['held_by']}", "yellow")
     rule = f"by rule {finding['rule']}" if finding.get("rule") else ""
     join = words.worded(words.JOINS, finding.get("join"))
     incident = joined((safe(finding.get("incident"), "bold"), safe(join), safe(rule)))

@@ -11,7 +11,7 @@ from rich.text import Text
 from ingestd.cli import words
 from ingestd.cli.layout import STYLES, heading, joined, labelled, rows, word
 from ingestd.cli.moments import Moments
-from ingestd.cli.next_steps import deadlines, delivery_detail, delivery_line, next_steps
+from ingestd.cli.next_steps import deadlines, delivery_detail, delivery_line
 from ingestd.cli.terminal import safe
 
 Json = Mapping[str, Any]
@@ -24,7 +24,7 @@ LABELS_MAX: Final = 8
 def incident_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     """The incident as it is now, its alerts, who was told, the end of its timeline, and what can be done."""
     incident = answer["incident"]
-    yield from _head(incident, moments)
+    yield from head(incident, moments)
     yield labelled(_facts(answer, moments))
     yield from _alerts(answer, moments)
     told = [delivery for delivery in answer.get("deliveries", ()) if delivery.get("person")]
@@ -39,25 +39,11 @@ def incident_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     more = f", the last {TIMELINE_LINES} of {len(lines)}" if len(lines) > TIMELINE_LINES else ""
     yield heading(f"Timeline{more}")
     yield rows((safe(moments.clock(line.get("at")), "dim"), _line(line)) for line in lines[-TIMELINE_LINES:])
-    yield from _what_to_type(incident)
+    yield from what_to_type(incident)
 
 
-def explain_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
-    """Why the incident is as it is: what happens next and when, every delivery, and the whole timeline with reasons."""
-    incident = answer["incident"]
-    yield from _head(incident, moments)
-    yield heading("What happens next")
-    yield rows(next_steps(answer, moments))
-    deliveries = answer.get("deliveries", ())
-    if deliveries:
-        yield heading("Deliveries")
-        yield rows(delivery_line(delivery, moments) for delivery in deliveries)
-    yield heading("Timeline")
-    yield rows(_explained(line, moments) for line in answer.get("timeline", ()))
-    yield from _what_to_type(incident)
-
-
-def _head(incident: Json, moments: Moments) -> Iterator[RenderableType]:
+def head(incident: Json, moments: Moments) -> Iterator[RenderableType]:
+    """Its id, severity and state, and below them its title."""
     state = word(incident.get("state"))
     said = words.INCIDENT_STATES.get(str(incident.get("state")), "")
     if incident.get("state") == "acknowledged" and incident.get("acknowledged_by"):
@@ -129,16 +115,8 @@ def _line(line: Json) -> Text:
     return safe(line.get("text"))
 
 
-def _explained(line: Json, moments: Moments) -> tuple[Text, Text, Text]:
-    reason = line.get("reason")
-    return (
-        safe(moments.clock(line.get("at")), "dim"),
-        safe(line.get("kind"), "dim"),
-        joined((_line(line), safe(f"({reason})" if reason else "", "dim"))),
-    )
-
-
-def _what_to_type(incident: Json) -> Iterator[RenderableType]:
+def what_to_type(incident: Json) -> Iterator[RenderableType]:
+    """The commands that fit its state; nothing if none does."""
     verbs = {
         "triggered": (("ack", "", "take it; paging stops"), ("resolve", "", "it is over")),
         "acknowledged": (("note", " 'TEXT'", "tell the others"), ("resolve", "", "it is over")),

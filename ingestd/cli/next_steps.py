@@ -1,4 +1,4 @@
-"""What happens next to an incident, and when: its deadlines in words, and what still waits to be sent."""
+"""What happens next to an incident or an alert, and when: deadlines in words, what still waits to be sent, what is looked at again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ingestd.cli import words
 from ingestd.cli.layout import joined, word
-from ingestd.cli.moments import Moments
+from ingestd.cli.moments import Moments, parse_instant
 from ingestd.cli.terminal import safe
 
 Json = Mapping[str, Any]
@@ -17,6 +17,19 @@ Json = Mapping[str, Any]
 _NOTHING_DUE = {
     "triggered": "nobody else is paged: somebody must acknowledge or resolve it",
     "acknowledged": "it is resolved when its alerts have cleared, or by hand",
+}
+
+_OPEN = frozenset({"waiting", "uncertain", "leased"})
+_STOPPED_TICKETS = "its connector is stopped, since the service rejects our credentials: it goes by itself when they are mended (ingestd doctor)"
+_STOPPED_PAGES = "the service rejects our credentials: the next channel is used, and this one waits until they are mended (ingestd doctor)"
+_WATCHES = {
+    "maintenance": "the window “{by}” ends: what still fires then is decided about as if it were new",
+    "silenced": "silence {by} ends: if it still fires then it is decided about as if it were new",
+    "inhibited": "it is looked at again, and as soon as {by} clears: if it still fires it is decided about as if it were new",
+    "parent": "it is looked at again, and as soon as {by} is over: if it still fires it is decided about as if it were new",
+    "monitor": "it is looked at again, in case rule “{by}” does more than monitor by then",
+    "hold": "the hold of rule “{by}” is over: if it still fires then, it becomes an incident",
+    "threshold": "rule “{by}” has seen {fired} of {count}: with the last of them it becomes an incident; else it is looked at again",
 }
 
 
@@ -29,15 +42,20 @@ def deadlines(answer: Json, moments: Moments) -> Iterator[tuple[Text, Text]]:
 
 
 def next_steps(answer: Json, moments: Moments) -> list[tuple[Text, Text]]:
-    """Deadlines and what waits to be sent, soonest first; what needs a person comes last. A sentence if there is neither."""
+    """Deadlines, watches and what waits to be sent, soonest first; what needs a person comes last. A sentence if there is nothing."""
     found = [
         (str(deadline.get("due_at")), row)
         for deadline, row in zip(_in_order(answer), deadlines(answer, moments), strict=True)
     ]
+    found += [
+        (str(watch.get("due_at")), watch_step(watch, moments, with_name=True)) for watch in answer.get("watches") or ()
+    ]
     for delivery in answer.get("deliveries") or ():
-        if delivery.get("state") in {"waiting", "leased", "uncertain"}:
+        if delivery.get("is_stopped") and delivery.get("state") in _OPEN:
+            found.append(("}", (safe("when that is mended"), _said(delivery, ""))))
+        elif delivery.get("state") in _OPEN:
             due_at = str(delivery.get("due_at"))
-            found.append((due_at, (safe(moments.both(due_at)), _said(delivery, ""))))
+            found.append((due_at, (safe(_when(due_at, moments)), _said(delivery, ""))))
         elif delivery.get("state") == "parked":
             found.append(("~", (safe("not by itself"), _said(delivery, ""))))
     state = str(answer["incident"].get("state"))
@@ -47,10 +65,56 @@ def next_steps(answer: Json, moments: Moments) -> list[tuple[Text, Text]]:
 
 def delivery_line(delivery: Json, moments: Moments) -> tuple[Text, Text]:
     """The state of a delivery, and in words what it is, how it went and when it is tried next."""
-    is_open = delivery.get("state") in {"waiting", "uncertain", "leased"}
-    next_try = f"{'next' if delivery.get('attempt_count') else 'first'} try {moments.age(delivery.get('due_at'))}"
-    when = next_try if is_open else moments.both(delivery.get("settled_at"))
+    if delivery.get("state") not in _OPEN:
+        when = moments.both(delivery.get("settled_at"))
+    elif delivery.get("is_stopped") or delivery.get("state") == "leased":
+        when = ""
+    else:
+        due_at = delivery.get("due_at")
+        is_due = _is_due(due_at, moments)
+        when = (
+            f"{'next' if delivery.get('attempt_count') else 'first'} try {'is due' if is_due else moments.age(due_at)}"
+        )
     return word(delivery.get("state")), _said(delivery, when)
+
+
+def watch_step(watch: Json, moments: Moments, *, with_name: bool = False) -> tuple[Text, Text]:
+    """When an alert is looked at again although no message comes, and what that may change."""
+    due_at, clears_at = watch.get("due_at"), watch.get("clears_at")
+    held = str(watch.get("held") or "")
+    threshold = watch.get("threshold") or {}
+    told = _WATCHES.get(held, "it is looked at again").format(
+        by=watch.get("by"), fired=watch.get("fired_count"), count=threshold.get("count", "?")
+    )
+    if clears_at is not None and (not held or parse_instant(clears_at) == parse_instant(due_at)):
+        told = "not seen until then, it counts as cleared"
+    elif clears_at is not None:
+        told += f"; it counts as cleared if it is not seen until {moments.clock(clears_at)}"
+    name = f"{watch.get('name') or watch.get('alert')}" if with_name else ""
+    return safe(_when(due_at, moments)), joined((safe(name, "bold"), safe(told)), ": ")
+
+
+def escalation_text(answer: Json) -> str:
+    """Why the escalation of an incident stands where it is, in one sentence."""
+    incident = answer["incident"]
+    escalation, state = incident.get("escalation"), incident.get("state")
+    if escalation is None:
+        return "waits for office hours" if incident.get("awaiting_policy") else ""
+    at = f"policy {escalation.get('policy_name')}, L{escalation.get('level')} of {len(escalation.get('steps') or ())}"
+    loops = escalation.get("loop_count") or 1
+    turn = f", turn {(escalation.get('loops_done') or 0) + 1} of {loops}" if loops > 1 else ""
+    if state == "acknowledged":
+        return f"stopped at {at}{turn}: {incident.get('acknowledged_by')} acknowledged"
+    if state in {"resolved", "closed"}:
+        by = incident.get("resolved_by")
+        return f"stopped at {at}{turn}: {f'{by} resolved it' if by else 'its alerts cleared'}"
+    if incident.get("quiet"):
+        return f"stands still at {at}{turn}: {incident['quiet']}"
+    if escalation.get("is_exhausted"):
+        return f"over at {at}{turn}: every step has run and nobody acknowledged"
+    if escalation.get("is_held") or incident.get("clearing_since"):
+        return f"stands still at {at}{turn}: all alerts have cleared; it goes on if one fires again"
+    return f"runs, at {at}{turn}: it goes on until somebody acknowledges"
 
 
 def delivery_detail(delivery: Json) -> str:
@@ -61,15 +125,27 @@ def delivery_detail(delivery: Json) -> str:
     return "; ".join(part for part in (said, f"the service reports: {receipt}" if receipt else "") if part)
 
 
+def _is_due(at: object, moments: Moments) -> bool:
+    instant = parse_instant(at)
+    return instant is not None and instant <= moments.now
+
+
+def _when(at: object, moments: Moments) -> str:
+    """When something happens that may be overdue already: then it happens as soon as there is time."""
+    return f"now, due since {moments.clock(at)}" if _is_due(at, moments) else moments.both(at)
+
+
 def _said(delivery: Json, when: str) -> Text:
     whom = f" {delivery['person']} by {delivery.get('channel')}" if delivery.get("person") else ""
     kind = words.EFFECTS.get(str(delivery.get("kind")), delivery.get("kind"))
     tried = delivery.get("attempt_count") or 0
+    is_open, is_ticket = delivery.get("state") in _OPEN, str(delivery.get("kind")).startswith("ticket-")
+    stopped = (_STOPPED_TICKETS if is_ticket else _STOPPED_PAGES) if is_open and delivery.get("is_stopped") else ""
     said = [
-        words.DELIVERY_STATES.get(str(delivery.get("state")), ""),
+        stopped or words.DELIVERY_STATES.get(str(delivery.get("state")), ""),
         f"tried {tried} times" if tried > 1 else "",
         when,
-        delivery_detail(delivery),
+        "" if stopped else delivery_detail(delivery),
     ]
     return joined((safe(f"{delivery.get('connector')}: {kind}{whom}", "bold"), joined(map(safe, said), "; ")), "; ")
 

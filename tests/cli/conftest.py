@@ -65,6 +65,7 @@ class FakeDaemon:
         app.router.add_get("/api/v1/incidents", self._list_incidents)
         app.router.add_get("/api/v1/incidents/{id}", self._show_incident)
         app.router.add_post("/api/v1/incidents/{id}/{verb:ack|resolve|note}", self._answer)
+        app.router.add_get("/api/v1/explain", self._explain)
         app.router.add_get("/api/v1/envelopes", self._list_envelopes)
         app.router.add_get("/api/v1/envelopes/{id}", self._show_envelope)
         app.router.add_get("/api/v1/envelopes/{id}/body", self._body)
@@ -115,6 +116,17 @@ class FakeDaemon:
         case = self.cases.get(incident["id"], {})
         empty = {"alerts": [], "timeline": [], "deliveries": [], "deadlines": [], "tickets": []}
         return _json({**empty, **case, "incident": incident})
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        name = request.query.get("about", "").removeprefix("INC-")
+        incident, envelope = self.incidents.get(f"INC-{name}"), self.envelopes.get(name)
+        if incident is not None:
+            case = self.cases.get(incident["id"], {})
+            empty = {"alerts": [], "timeline": [], "deliveries": [], "deadlines": [], "tickets": []}
+            return _json({**empty, "rules": {}, **case, "kind": "incident", "incident": incident})
+        if envelope is not None:
+            return _json({"kind": "envelope", "envelope": envelope})
+        return _refuse(404, f"there is no incident, envelope, alert or ticket {request.query.get('about')}")
 
     async def _answer(self, request: web.Request) -> web.Response:
         incident = self.incidents.get(request.match_info["id"])
