@@ -1,22 +1,97 @@
-"""The page for rule authors: its example, its tests and its output are what ingestd does."""
+"""The pages for rule authors: their files load, their tests pass, their consoles show what ingestd shows."""
 
 from __future__ import annotations
 
-import json
-import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from ingestd.cli.tree import ingestd
+from ingestd.config.load import load
+from ingestd.config.problems import has_errors, render_all
 from ingestd.config.rule_test_model import ExpectModel, RuleTestModel, StepModel
+from tests.trial.documented import Block, as_file, blocks, typed
 
-CONFIG = """\
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "rules").glob("*.md"))
+BY_SECTION = ("cases.md", "migrating.md")
+"""Pages on which each section begins anew with what stands above the first one."""
+
+
+def of(name: str) -> list[Block]:
+    (path,) = (path for path in PAGES if path.name == name)
+    return list(blocks(path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def empty_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def follow(section: list[Block], place: Path) -> None:
+    """Do what the blocks say, one after the other, and compare what is typed."""
+    for block in section:
+        if block.is_ours:
+            block.apply(place)
+        if block.language == "console":
+            for one in typed(block):
+                if one.needs_no_daemon:
+                    outcome = one.outcome()
+                    assert one.agrees(outcome), f"line {one.line}: $ {one.command}\n{outcome}"
+
+
+def all_is_right(place: Path, *options: str) -> None:
+    """The rules that came of it are without problems, and their tests pass."""
+    if not (place / "rules").exists():
+        return
+    checked = CliRunner().invoke(ingestd, ["check", "all", "config.yaml", "--lint-fatal"])
+    assert checked.exit_code == 0, checked.output
+    tried = CliRunner().invoke(ingestd, ["test", "rules", "config.yaml", *options])
+    assert tried.exit_code == 0, tried.output
+
+
+@pytest.mark.parametrize("page", [path.name for path in PAGES if path.name not in BY_SECTION])
+def test_who_follows_a_page_from_top_to_bottom_sees_what_it_shows(page, empty_place):
+    follow(of(page), empty_place)
+    all_is_right(empty_place)
+
+
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        pytest.param(page, name, id=name)
+        for page in BY_SECTION
+        for name in dict.fromkeys(b.section for b in of(page))
+        if name
+    ],
+)
+def test_a_worked_case_loads_and_each_of_its_rules_is_tested(page, section, empty_place):
+    found = [block for block in of(page) if block.section in ("", section)]
+    follow(found, empty_place)
+    all_is_right(empty_place, "--coverage", "--fail-under", "100")
+
+
+def parts() -> list[object]:
+    found: list[object] = []
+    for path in PAGES:
+        here = list(blocks(path.read_text(encoding="utf-8")))
+        config = next((one.text for one in here if one.path == "config.yaml"), None)
+        found += [
+            pytest.param(config, block.text, id=f"{path.name}:{block.line}")
+            for block in here
+            if block.language == "yaml" and not block.path
+        ]
+    return found
+
+
+NAMES = """\
 sources:
   am: {kind: alertmanager, auth: none}
-  grafana: {kind: grafana, auth: none}
 connectors:
   tickets: {kind: ticket_folder, path: var/tickets}
+  jira: {kind: ticket_folder, path: var/jira}
+  desk: {kind: ticket_folder, path: var/desk}
   mail: {kind: email_pager, from: ingestd@localhost, maildir: var/mail}
 channels: {email: mail}
 people:
@@ -27,58 +102,23 @@ policies:
 teams:
   default: {policy: payments, ticket: {to: tickets}}
   payments: {policy: payments}
+  databases: {}
+  shop: {}
 api: {loopback_without_token: true}
 """
-LEDGER = {
-    "version": "1",
-    "orgId": 1,
-    "status": "firing",
-    "alerts": [
-        {
-            "status": "firing",
-            "labels": {"alertname": "LedgerLag", "service": "ledger"},
-            "annotations": {"summary": "replica 2 is 40 s behind"},
-        }
-    ],
-}
+"""The names that parts use, on a page that shows no configuration."""
 
 
-@pytest.fixture(scope="module")
-def page(root) -> str:
-    return (root / "docs" / "rules.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def example(page, place) -> str:
-    """The rules and the tests of the page in one file, below a configuration in which their names mean something."""
-    (place / "config.yaml").write_text(CONFIG)
-    (place / "rules" / "fixtures").mkdir()
-    (place / "rules" / "fixtures" / "grafana-ledger.json").write_text(json.dumps(LEDGER))
-    rules = re.search(r"## Examples.*?```yaml\n(.*?)```", page, re.DOTALL)
-    tests = re.search(r"## Tests.*?```yaml\n(.*?)```", page, re.DOTALL)
-    return f"{rules[1]}\n{tests[1]}"
-
-
-def test_the_tests_of_the_page_pass_on_its_rules(example, lab):
-    tried = lab(rules=example)
-    assert tried.read.problems == ()
-    assert [result.test.name for result in tried.results if not result.has_passed] == []
-    assert len(tried.results) == 4
-    assert tried.coverage.missed == ()
-
-
-def test_the_failure_of_the_page_is_what_is_printed(page, example, place):
-    text = example.replace("    unless: ['env != production']\n", "")
-    assert text != example
-    (place / "rules" / "10-payments.yaml").write_text(text)
-    shown = CliRunner().invoke(ingestd, ["test", "rules", "config.yaml"], env={"COLUMNS": None})
-    assert shown.exit_code == 1
-    said = re.search(r"\$ ingestd test rules config.yaml\n(.*?)```", page, re.DOTALL)[1]
-    assert re.sub(r"yaml:\d+", "yaml:N", shown.stdout) == re.sub(r"yaml:\d+", "yaml:N", said)
+@pytest.mark.parametrize(("config", "text"), parts())
+def test_a_part_of_a_rule_file_can_stand_where_it_belongs(config, text, place):
+    (place / "config.yaml").write_text(config or NAMES, encoding="utf-8")
+    (place / "rules" / "10-part.yaml").write_text(as_file(text), encoding="utf-8")
+    loaded = load(Path("config.yaml"), environment={}, needs_secrets=False)
+    assert not has_errors(loaded.lint), render_all(loaded.lint)
 
 
 @pytest.mark.parametrize("model", [ExpectModel, RuleTestModel, StepModel])
-def test_every_key_of_a_test_is_on_the_page(page, model):
-    section = page[page.index("## Tests") : page.index("## Before")]
+def test_every_key_of_a_test_is_on_its_page(model, root):
+    page = (root / "docs" / "rules" / "testing.md").read_text(encoding="utf-8")
     keys = [field.alias or name for name, field in model.model_fields.items()]
-    assert [key for key in keys if f"`{key}`" not in section and f"`{key}:`" not in section] == []
+    assert [key for key in keys if f"`{key}`" not in page and f"`{key}:`" not in page] == []
