@@ -102,7 +102,7 @@ def jira_and_sms(folder: Path, serve: Callable[..., Any], start: Callable[..., D
         by_phone = {phone: name for name, phone in _PHONES.items()}
         return [_read(by_phone[sms.to], sms.body.split()[0], sms.body) for sms in texts.ask(lambda: [*twilio.messages])]
 
-    names = {Severity.CRITICAL: "Highest", Severity.MEDIUM: "Medium"}
+    names = {Severity.CRITICAL: "Highest", Severity.HIGH: "High"}
     return Side("jira and sms", daemon, lambda: tickets.ask(jira.tickets), listen, names, twilio)
 
 
@@ -141,7 +141,7 @@ def freshdesk_and_mail(folder: Path, serve: Callable[..., Any], start: Callable[
         daemon,
         lambda: tickets.ask(desk.tickets),
         listen,
-        {Severity.CRITICAL: 4, Severity.MEDIUM: 2},
+        {Severity.CRITICAL: 4, Severity.HIGH: 3},
     )
 
 

@@ -30,7 +30,7 @@ STEP_SECONDS_MAX = 25.0
 ESCALATION_SECONDS_MAX = 60.0
 SHOP1, SHOP2 = 'checkout_up{host="shop1"}', 'checkout_up{host="shop2"}'
 DISK = 'disk_used_ratio{host="db1"}'
-CHECKOUT_RULE, DISK_RULE = "checkout", "says-warning"
+CHECKOUT_RULE, DISK_RULE = "checkout", "says-high"
 ALERT_RULES = [
     {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}},
     {
@@ -42,7 +42,7 @@ ALERT_RULES = [
     {
         "alert": "DiskAlmostFull",
         "expr": "disk_used_ratio > 0.9",
-        "labels": {"severity": "warning"},
+        "labels": {"severity": "high"},  # a warning would page in office hours alone: whoever runs this at night would wait
         "annotations": {"summary": "The disk of {{ $labels.host }} is {{ $value | humanizePercentage }} full"},
     },
 ]
@@ -74,7 +74,8 @@ class Day:
         return bool(ticket and ticket["is_done"])
 
     def repeat_count(self) -> float:
-        return self.side.daemon.metric("ingestd_alerts_received_total", verdict="repeat")
+        """How often the watchdog was heard: it is of mode monitor, so each time it is kept back."""
+        return self.side.daemon.metric("ingestd_alerts_received_total", verdict="held")
 
     def is_idle(self) -> bool:
         """Nothing waits to be decided or delivered."""
@@ -215,10 +216,10 @@ def day(request, days) -> Day:
     return days[request.param]
 
 
-def test_each_incident_has_one_ticket_and_the_watchdog_has_none(day):
+def test_each_incident_has_one_ticket_and_the_watchdog_is_none(day):
     incidents = {incident["rule"]: incident["state"] for incident in day.side.daemon.incidents()}
     assert len(day.side.daemon.incidents()) == len(incidents)
-    assert incidents == {CHECKOUT_RULE: "resolved", DISK_RULE: "resolved", "watchdog": "triggered"}
+    assert incidents == {CHECKOUT_RULE: "resolved", DISK_RULE: "resolved"}
     assert len(day.side.tickets(CHECKOUT_RULE)) == 1
     assert len(day.side.tickets(DISK_RULE)) == 1
     assert len(day.side.look()) == 2
@@ -226,7 +227,7 @@ def test_each_incident_has_one_ticket_and_the_watchdog_has_none(day):
 
 def test_priorities_follow_the_severity(day):
     assert day.ticket(CHECKOUT_RULE)["priority"] == day.side.priorities[Severity.CRITICAL]
-    assert day.ticket(DISK_RULE)["priority"] == day.side.priorities[Severity.MEDIUM]
+    assert day.ticket(DISK_RULE)["priority"] == day.side.priorities[Severity.HIGH]
 
 
 def test_the_ticket_is_told_what_happened_in_order_and_no_more(day):
@@ -256,7 +257,7 @@ def test_one_page_chain_per_episode_and_a_notice_at_its_end(day):
     told = [(message.person, message.word) for message in day.side.told(CHECKOUT_RULE)]
     assert told == [("asha", "CRITICAL"), ("asha", "RESOLVED")] * 2
     told = [(message.person, message.word) for message in day.side.told(DISK_RULE)]
-    assert told[:2] == [("asha", "MEDIUM"), ("ben", "MEDIUM")]
+    assert told[:2] == [("asha", "HIGH"), ("ben", "HIGH")]
     assert sorted(told[2:]) == [("asha", "RESOLVED"), ("ben", "RESOLVED")]
 
 
@@ -289,9 +290,9 @@ def test_the_second_person_is_paged_after_the_wait_and_the_slower_one_reads_who_
 
 def test_repeats_were_received_and_judged_so(day):
     daemon = day.side.daemon
-    assert daemon.metric("ingestd_alerts_received_total", verdict="repeat") >= 8
+    assert daemon.metric("ingestd_alerts_received_total", verdict="held") >= 8
     assert daemon.metric("ingestd_envelopes_refused_total") == 0
-    assert daemon.metric("ingestd_incidents_opened_total") == 3
+    assert daemon.metric("ingestd_incidents_opened_total") == 2
 
 
 def test_only_a_signed_receipt_settles_the_page(days):
