@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -134,8 +134,10 @@ def _timeline(lines: Sequence[Json], moments: Moments) -> Iterator[RenderableTyp
 
 
 def _line(line: Json, moments: Moments) -> tuple[Text, Text, Text]:
-    reason = line.get("reason")
-    said = joined((safe(line.get("text")), safe(f"({reason})" if reason else "", "dim")))
+    reason = str(line.get("reason") or "")
+    is_join = line.get("kind") == "alert-fired" and reason != "opened"
+    why = words.worded(words.JOINS, reason) if is_join else f"({reason})" if reason else ""
+    said = joined((safe(line.get("text")), safe(why, "dim")))
     return safe(moments.clock(line.get("at")), "dim"), safe(line.get("kind"), "dim"), said
 
 
@@ -261,7 +263,9 @@ def _arrivals(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     yield safe(f"Since {moments.both(answer.get('since'))}: {answer.get('envelope_count')} messages came in", "bold")
     if answer.get("is_cut"):
         yield safe(f"more came: only the last {answer.get('envelope_count')} are counted", "yellow")
-    yield safe(f"somebody was paged for {answer.get('paged_count')} alerts in them, nobody for {count}")
+    paged_count = answer.get("paged_count") or 0
+    alerts_are = "1 alert" if paged_count == 1 else f"{paged_count} alerts"
+    yield safe(f"somebody was paged for {alerts_are} in them, nobody for {count}")
     if not groups:
         return
     yield heading(WHY_HEADING)
@@ -273,11 +277,8 @@ def _arrivals(answer: Json, moments: Moments) -> Iterator[RenderableType]:
 
 def _group(group: Json) -> Iterator[tuple[Text, Text, Text]]:
     yield safe(f"{group.get('count')}×", "bold"), safe(group.get("reason"), "yellow"), safe(group.get("text"), "bold")
-    named = [*(group.get("incidents") or ()), *(group.get("alerts") or ())]
-    yield Text(), Text(), safe(f"such as {_listed(named)}", "dim")
+    # A key is long and is only there to be asked for: one is enough.
+    named = list(group.get("incidents") or ()) or list(group.get("alerts") or ())[:1]
+    yield Text(), Text(), safe(f"such as {', '.join(map(str, named))}", "dim")
     if not str(group.get("advice")).startswith("nothing"):
         yield Text(), Text(), safe(_advice(group), "dim")
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(str(name) for name in list(names)[:3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +14,8 @@ from ingestd.core.policy import EscalationPolicy
 from ingestd.testing.outside import Fault
 from ingestd.testing.world import alertmanager_body
 from tests.cli.town import RULES, open_town
+
+PAGE = Path(__file__).parents[2] / "docs" / "rules" / "explain.md"
 
 
 @pytest.fixture
@@ -129,28 +132,24 @@ Why nobody was paged for the others
     )
 
 
+def shown_in_documentation(command: str) -> str:
+    """What the page about explain shows below a command."""
+    return PAGE.read_text(encoding="utf-8").partition(f"$ {command}\n")[2].partition("```")[0]
+
+
+def test_the_page_about_explain_shows_what_is_shown(town):
+    town.world.fires(env="staging")
+    command = "ingestd explain alertname=DiskFull host=db1"
+    assert town.says(*command.split()[2:]) == shown_in_documentation(command)
+
+
 def test_what_came_in_and_paged_nobody_is_grouped_by_reason_with_news_first(town):
-    town.world.fires(host="paged")
-    town.world.fires(host="paged")
+    for host in ("paged", "paged"):
+        town.world.fires(host=host)
     for number in range(5):
         town.world.fires("Watched", host=f"w{number}")
     town.world.fires("Small", host="s")
-    assert town.says("--since", "2h") == (
-        """\
-Since 01:00:08 CET (2 h ago): 8 messages came in
-somebody was paged for 1 alerts in them, nobody for 7
-
-Why nobody was paged
-  5×  monitor         rule “watched” only monitors
-                      such as KEY, KEY, KEY
-                      what to do: take mode: monitor out of rule “watched” when it has proved itself
-  1×  severity_never  severity low pages nobody (response: page: never)
-                      such as INC-1002, KEY
-                      what to do: raise impact or urgency in the rule, or set response.low.page
-  1×  repeat          it was known already, and a repeat pages nobody
-                      such as KEY
-"""
-    )
+    assert town.says("--since", "2h") == shown_in_documentation("ingestd explain --since 2h")
 
 
 # ---------------------------------------------------------------------- why nobody was paged, reason by reason

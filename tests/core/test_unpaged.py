@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,6 +31,12 @@ def test_what_a_restraint_says_is_read_back(reason, by):
     assert from_words(Restraint(reason, by).text) == from_hold(reason, by)
     expected = from_hold(reason, by, UNTIL if reason in _ENDS else None)
     assert from_words(Restraint(reason, by, UNTIL).text) == expected
+
+
+def test_the_page_about_explain_names_every_reason():
+    page = (Path(__file__).parents[2] / "docs" / "rules" / "explain.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) != []
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(UnpagedReason)
 
 
 def test_other_words_are_no_reason():
