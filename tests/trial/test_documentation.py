@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from ingestd.cli.tree import ingestd
 from ingestd.config.load import load
 from ingestd.config.problems import has_errors, render_all
 from ingestd.config.rule_test_model import ExpectModel, RuleTestModel, StepModel
+from ingestd.config.yaml_tree import read_document, to_python
 from tests.trial.documented import Block, as_file, blocks, typed
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "rules").glob("*.md"))
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "rules").glob("*.md"))
 BY_SECTION = ("cases.md", "migrating.md")
 """Pages on which each section begins anew with what stands above the first one."""
 
@@ -41,10 +45,24 @@ def follow(section: list[Block], place: Path) -> None:
                     assert one.agrees(outcome), f"line {one.line}: $ {one.command}\n{outcome}"
 
 
+def fits_the_schema(path: Path) -> None:
+    """An editor that knows the schema underlines nothing in it."""
+    name = "rule-tests-v1.json" if path.name.endswith("_test.yaml") else "rules-v1.json"
+    schema = json.loads((ROOT / "schema" / name).read_text(encoding="utf-8"))
+    document, _ = read_document(path)
+    found = [
+        f"{path.name}: {error.json_path}: {error.message}"
+        for error in Draft202012Validator(schema).iter_errors(to_python(document.root))
+    ]
+    assert found == []
+
+
 def all_is_right(place: Path, *options: str) -> None:
     """The rules that came of it are without problems, and their tests pass."""
     if not (place / "rules").exists():
         return
+    for path in sorted((place / "rules").glob("*.yaml")):
+        fits_the_schema(path)
     checked = CliRunner().invoke(ingestd, ["check", "all", "config.yaml", "--lint-fatal"])
     assert checked.exit_code == 0, checked.output
     tried = CliRunner().invoke(ingestd, ["test", "rules", "config.yaml", *options])
@@ -118,7 +136,7 @@ def test_a_part_of_a_rule_file_can_stand_where_it_belongs(config, text, place):
 
 
 @pytest.mark.parametrize("model", [ExpectModel, RuleTestModel, StepModel])
-def test_every_key_of_a_test_is_on_its_page(model, root):
-    page = (root / "docs" / "rules" / "testing.md").read_text(encoding="utf-8")
+def test_every_key_of_a_test_is_on_its_page(model):
+    page = (ROOT / "docs" / "rules" / "testing.md").read_text(encoding="utf-8")
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in page and f"`{key}:`" not in page] == []
