@@ -14,7 +14,7 @@ from ingestd.config.load import load
 from ingestd.config.problems import has_errors, render_all
 from ingestd.config.rule_test_model import ExpectModel, RuleTestModel, StepModel
 from ingestd.config.yaml_tree import read_document, to_python
-from tests.trial.documented import Block, as_file, blocks, typed
+from tests.trial.documented import Block, Typed, as_file, blocks, typed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "rules").glob("*.md"))
@@ -140,3 +140,42 @@ def test_every_key_of_a_test_is_on_its_page(model):
     page = (ROOT / "docs" / "rules" / "testing.md").read_text(encoding="utf-8")
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in page and f"`{key}:`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome", "agrees"),
+    [
+        ("a\nb\n", "a\nb\n", True),
+        ("a\nb\n", "a\nB\n", False),
+        ("a\n", "a\nb\n", False),
+        ("a\n...\nc\n", "a\nb\nb\nc\n", True),
+        ("a\n...\nc\n", "a\nb\n", False),
+    ],
+)
+def test_a_console_that_shows_something_else_is_found(shown, outcome, agrees):
+    assert Typed(1, "ingestd check", shown).agrees(outcome) is agrees
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("at the end", "rules:\n  - rule: a\n    match: []\n\n  - rule: b\n    match: []\ntests: []\n  - rule: c\n"),
+        ("before b", "rules:\n  - rule: a\n    match: []\n\n  - rule: c\n  - rule: b\n    match: []\ntests: []\n"),
+        ("in place of a", "rules:\n  - rule: c\n  - rule: b\n    match: []\ntests: []\n"),
+        ("before tests", "rules:\n  - rule: a\n    match: []\n\n  - rule: b\n    match: []\n  - rule: c\ntests: []\n"),
+    ],
+)
+def test_a_block_changes_the_file_as_its_first_line_says(tmp_path, how, expected):
+    page = f"""\
+```yaml
+# rules/x.yaml, {how}
+  - rule: c
+```
+"""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "x.yaml").write_text(
+        "rules:\n  - rule: a\n    match: []\n\n  - rule: b\n    match: []\ntests: []\n"
+    )
+    (block,) = blocks(page)
+    block.apply(tmp_path)
+    assert (tmp_path / "rules" / "x.yaml").read_text() == expected
