@@ -184,6 +184,10 @@ CODES: Final[dict[str, Code]] = {
         "A test expects a rule that there is not. It could never pass.",
         "Correct the name; was the rule renamed or taken out?",
     ),
+    "unknown-window": Code(
+        "A test expects a maintenance window that there is not. It could never pass.",
+        "Correct the name; was the window renamed or taken out?",
+    ),
     # ------------------------------------------------------------------ rules
     "matcher": Code(
         "A matcher cannot be read. It is one string as in Alertmanager: label = value, !=, =~ or !~, with an RE2 regex for the whole value.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingOf
 from typing import Any, Final, TypeVar
 
@@ -17,22 +18,37 @@ Model = TypeVar("Model", bound=BaseModel)
 ROUNDS_MAX: Final = 8
 """How often what is left is looked at again: taking something out may show that more of it is wrong."""
 
+_NONE_WORDS: Final = frozenset({"ticket", "page", "held", "maintenance", "parent"})
 _STAND_IN: Final = "_ = _"
 """Stands for a wrong item of a list, so that the others keep their numbers. It is a matcher, and it is a name of a label too."""
 
 
 def validate_rest(
-    document: Document, node: Node, model: type[Model], stand_ins: MappingOf[str, Any] | None = None
+    document: Document,
+    node: Node,
+    model: type[Model],
+    stand_ins: MappingOf[str, Any] | None = None,
+    *,
+    left_out: Collection[str] = (),
 ) -> tuple[Model | None, bool]:
     """What a node describes, and whether that is all of it. Every error has been added to the document's problems.
 
     If something is wrong, it is taken out of the tree, a misspelt key is taken for the one that was meant, and the model holds the
     rest: enough to look for further faults, and nothing to decide with. ``stand_ins`` are values for top-level keys that would be
-    missing then. None if nothing can be made of it.
+    missing then; ``left_out`` are those that are validated elsewhere. None if nothing can be made of it.
     """
+    empty = list(_empty(node, left_out))
+    told = {(problem.line, problem.column) for problem in document.problems}
+    for place in empty:
+        span = _at(node, place).span
+        if (span.line, span.column) not in told:  # an alias has no value either
+            hint = "write none if that is meant" if place[-1] in _NONE_WORDS else "leave it out if nothing is meant"
+            document.report(span, "empty", "this key has no value", hint=hint)
     whole = validate(document, node, model)
-    if whole is not None:
+    if whole is not None and not empty:
         return whole, True
+    for place in reversed(empty):
+        _remove(node, place, stand_ins or {})
     for _ in range(ROUNDS_MAX):
         try:
             return model.model_validate(to_python(node)), False
@@ -43,6 +59,19 @@ def validate_rest(
         if not all(are_out):
             return None, False
     return None, False
+
+
+def _empty(node: Node, left_out: Collection[str] = ()) -> Iterator[Place]:
+    """The places of keys without a value. What a ticket is opened with is its connector's own affair."""
+    if isinstance(node, Mapping):
+        for key, entry in node.entries.items():
+            if isinstance(entry.node, Scalar) and entry.node.value is None:
+                yield (key,)
+            elif key not in left_out and key != "ticket":
+                yield from ((key, *place) for place in _empty(entry.node))
+    elif isinstance(node, Sequence):
+        for number, item in enumerate(node.items):
+            yield from ((number, *place) for place in _empty(item))
 
 
 def _take_out(node: Node, model: type[BaseModel], error: ErrorDetails, stand_ins: MappingOf[str, Any]) -> bool:

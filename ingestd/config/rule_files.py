@@ -29,6 +29,10 @@ TEST_SUFFIX = "_test.yaml"
 """Files of this name beside the rules hold tests, not rules."""
 
 
+_ENTRIES = frozenset({"enrich", "rules", "maintenance", "tests"})
+"""Sections whose entries are validated one by one."""
+
+
 @dataclass(slots=True)
 class _Reading:
     """What has been read so far. ``zone`` is that of what names none."""
@@ -138,7 +142,7 @@ def _read_file(document: Document, reading: _Reading) -> None:
         document.lint(None, "no-rules", "this file is empty")
         return
     lint_comments(document, root)
-    head = validate_rest(document, root, RuleFileModel)[0] or RuleFileModel()
+    head = validate_rest(document, root, RuleFileModel, left_out=_ENTRIES)[0] or RuleFileModel()
     reading.stages.read(document, root, head, reading.zone)
     rules = root.get("rules") if isinstance(root, YamlMapping) else None
     # Each rule by itself: one that is wrong must not hide what is wrong with the others.

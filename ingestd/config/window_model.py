@@ -33,9 +33,9 @@ _Month = Literal[
     "november",
     "december",
 ]
-_WEEKDAYS: Final[tuple[str, ...]] = get_args(_Weekday)
+WEEKDAYS: Final[tuple[str, ...]] = get_args(_Weekday)
 _MONTHS: Final[tuple[str, ...]] = get_args(_Month)
-_WEEKDAY_NUMBERS: Final = {name: number for number, full in enumerate(_WEEKDAYS) for name in (full, full[:3])}
+_WEEKDAY_NUMBERS: Final = {name: number for number, full in enumerate(WEEKDAYS) for name in (full, full[:3])}
 _MONTH_NUMBERS: Final = {name: number for number, full in enumerate(_MONTHS, 1) for name in (full, full[:3])}
 _CLOCK: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _TIMES_HINT: Final = 'write  "02:00-04:00"'
@@ -70,7 +70,7 @@ def _number(text: str, what: str, example: str) -> int:
 def _weekday(text: str) -> int:
     number = _WEEKDAY_NUMBERS.get(text.lower())
     if number is None:
-        raise fault("window", f'"{text[:60]}" is not a weekday', did_you_mean(text, _WEEKDAYS))
+        raise fault("window", f'"{text[:60]}" is not a weekday', did_you_mean(text, WEEKDAYS))
     return number
 
 

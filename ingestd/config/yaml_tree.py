@@ -300,6 +300,11 @@ class _Builder:
         return max(1, len(text[column:].rstrip()))
 
 
+def is_text(text: str) -> bool:
+    """Whether this is text when it stands in a file without quotes, as far as its type goes; not whether it may stand there."""
+    return isinstance(_resolve(text), str)
+
+
 def _resolve(text: str) -> Any:  # noqa: ANN401 (a scalar of any type)
     if text in _NULLS:
         return None
