@@ -209,10 +209,7 @@ def _trace(answer: Json) -> Iterator[RenderableType]:
     yield heading(f"Way through the rules in force ({version})")
     before = trace.get("before") or ()
     lines = [_tried(one) for one in before]
-    hidden = (trace.get("before_count") or 0) - len(before)
-    if hidden:
-        rules_are = "rule is" if hidden == 1 else "rules are"
-        lines.append((Text(), Text(), safe(f"{hidden} earlier {rules_are} nowhere near (--all shows them)", "dim")))
+    lines += [(Text(), Text(), safe(said, "dim")) for said in _hidden(trace)]
     decided = trace["decided"]
     place = "built in" if not decided.get("file") else f"{decided['file']}:{decided['line']}"
     lines.append((safe(decided["rule"], "bold"), safe("MATCH", "bold green"), safe(place)))
@@ -229,6 +226,18 @@ def _trace(answer: Json) -> Iterator[RenderableType]:
         text = f"so {decided['rule']} would decide now; it was {rules['rule']} then"
         notes.append((safe(text, "yellow"),))
     yield rows(notes)
+
+
+def _hidden(trace: Json) -> Iterator[str]:
+    """How many rules of those before are not shown."""
+    before = trace.get("before") or ()
+    near_shown = sum(bool(one.get("is_near")) for one in before)
+    near_count, count = trace.get("near_count") or 0, trace.get("before_count") or 0
+    if near_count > near_shown:
+        yield f"{near_count - near_shown} more nearly matched"
+    far = count - near_count - (len(before) - near_shown)
+    if far:
+        yield f"{far} earlier {'rule is' if far == 1 else 'rules are'} nowhere near (--all shows them)"
 
 
 def _tried(one: Json) -> tuple[Text, Text, Text]:
@@ -266,6 +275,8 @@ def _arrivals(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     paged_count = answer.get("paged_count") or 0
     alerts_are = "1 alert" if paged_count == 1 else f"{paged_count} alerts"
     yield safe(f"somebody was paged for {alerts_are} in them, nobody for {count}")
+    if answer.get("skipped_count"):
+        yield safe(f"{answer['skipped_count']} more belong to further incidents and were not looked at", "yellow")
     if not groups:
         return
     yield heading(WHY_HEADING)

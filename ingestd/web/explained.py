@@ -29,8 +29,10 @@ from ingestd.web.case import Case
 WATCHES_COUNT_MAX: Final = 50
 RULES_COUNT_MAX: Final = 500
 """Rules of a trace that are given at most, those next to the one that decided."""
+NEAR_COUNT_MAX: Final = 20
 ARRIVALS_COUNT_MAX: Final = 5000
-CASES_COUNT_MAX: Final = 200
+CASES_COUNT_MAX: Final = 500
+"""Incidents that are looked at for what came in."""
 FINDINGS_COUNT_MAX: Final = 200
 """Alerts of an envelope that are looked up for whether somebody was paged."""
 GROUPS_COUNT_MAX: Final = 50
@@ -80,7 +82,7 @@ def envelope(connection: Connection, report: EnvelopeReport, asked: Asked) -> di
     if report.findings is None:
         reason = UnpagedReason.NOT_DECIDED if report.state == "new" else UnpagedReason.UNREADABLE
         return {"kind": "envelope", "envelope": whole, "unpaged": [{**unpaged(Unpaged(reason)), "count": 0}]}
-    found, paged_count = _look_up(connection, [_arrival(report)], asked)
+    found, paged_count, _ = _look_up(connection, [_arrival(report)], asked)
     decided = next((str(f["rules_version"]) for f in report.findings if f.get("rules_version")), "")
     groups = unpaged_reasons.grouped(found)
     return {
@@ -134,7 +136,7 @@ def alert(connection: Connection, facts: AlertFacts, asked: Asked) -> dict[str, 
 def arrivals(connection: Connection, since: datetime, asked: Asked) -> dict[str, Any]:
     """What came in since then and paged nobody, grouped by reason. What could not have paged is counted, not listed first."""
     came = explanations.arrivals_since(connection, since, ARRIVALS_COUNT_MAX)
-    found, paged_count = _look_up(connection, came, asked)
+    found, paged_count, skipped_count = _look_up(connection, came, asked)
     for one in came:
         if one.findings is None:
             reason = UnpagedReason.NOT_DECIDED if one.state == "new" else UnpagedReason.UNREADABLE
@@ -148,6 +150,7 @@ def arrivals(connection: Connection, since: datetime, asked: Asked) -> dict[str,
         "envelope_count": len(came),
         "is_cut": len(came) == ARRIVALS_COUNT_MAX,
         "paged_count": paged_count,
+        "skipped_count": skipped_count,
         "groups": [_group(group) for group in ordered[:GROUPS_COUNT_MAX]],
         "group_count": len(groups),
     }
@@ -155,26 +158,28 @@ def arrivals(connection: Connection, since: datetime, asked: Asked) -> dict[str,
 
 def _look_up(
     connection: Connection, came: Sequence[Arrival], asked: Asked
-) -> tuple[list[tuple[Unpaged, str, Any]], int]:
-    """For each alert that came why nobody was paged, with its incident; and for how many somebody was."""
+) -> tuple[list[tuple[Unpaged, str, Any]], int, int]:
+    """For each alert that came why nobody was paged, with its incident; for how many somebody was; and how many were not looked at."""
     pairs = [(one, finding) for one in came for finding in one.findings or ()]
     known = explanations.known_alerts(connection, (AlertKey(str(f["alert"])) for _, f in pairs if _may_have_paged(f)))
     loaded: dict[IncidentId, Case | None] = {}
     found: list[tuple[Unpaged, str, Any]] = []
-    paged_count = 0
+    paged_count = skipped_count = 0
     for one, finding in pairs:
-        key = str(finding["alert"])
+        key, case = str(finding["alert"]), None
         stands = known.get(AlertKey(key))
         incident_id = finding.get("incident") or (stands.incident_id if stands else None)
-        case = None
         if incident_id and _may_have_paged(finding):
-            if incident_id not in loaded and len(loaded) < CASES_COUNT_MAX:
+            if incident_id not in loaded and len(loaded) >= CASES_COUNT_MAX:
+                skipped_count += 1
+                continue
+            if incident_id not in loaded:
                 loaded[incident_id] = cases.load(connection, incident_id)
-            case = loaded.get(incident_id)
+            case = loaded[incident_id]
         why = unpaged_reasons.of_finding(finding, case, one.received_at, asked.stopped)
         paged_count += not why and case is not None
         found.extend((reason, key, case.incident if case else None) for reason in why[:1])
-    return found, paged_count
+    return found, paged_count, skipped_count
 
 
 def _may_have_paged(finding: Mapping[str, Any]) -> bool:
@@ -260,7 +265,7 @@ def _name(found: Alert | None) -> str:
 def _trace(stored: Alert, asked: Asked) -> dict[str, Any]:
     followed = near_miss.follow(stored, asked.ruleset, asked.now)
     near = [one for one in followed.before if one.is_near]
-    shown = list(followed.before)[-RULES_COUNT_MAX:] if asked.has_all else near[-RULES_COUNT_MAX:]
+    shown = list(followed.before)[-RULES_COUNT_MAX:] if asked.has_all else near[-NEAR_COUNT_MAX:]
     label = followed.label
     return {
         "before_count": len(followed.before),

@@ -150,7 +150,7 @@ def of_alert(facts: AlertFacts, case: Case | None, stopped: Collection[str]) -> 
     if known.state is AlertState.HELD and watch is not None and watch.held is not None:
         return [from_hold(watch.held, watch.by, watch.due_at if watch.held in _ENDS else None)]
     finding = facts.decided.finding if facts.decided else {}
-    was_held = known.state is AlertState.HELD or (facts.member is None and finding.get("verdict") == "held")
+    was_held = known.state is AlertState.HELD or (finding.get("verdict") == "held" and _is_since(facts))
     if was_held:
         why = from_words(str(finding.get("held_by") or ""))
         found = [why] if why else []
@@ -158,6 +158,11 @@ def of_alert(facts: AlertFacts, case: Case | None, stopped: Collection[str]) -> 
     if case is None or facts.member is None:
         return [Unpaged(UnpagedReason.RESOLVE)] if known.state is AlertState.CLEARED else []
     return of_joined(case, facts.member.joined_at, stopped)
+
+
+def _is_since(facts: AlertFacts) -> bool:
+    """Whether it was decided about since it joined an incident last, or never did."""
+    return facts.member is None or (facts.decided is not None and facts.decided.received_at > facts.member.joined_at)
 
 
 @dataclass(frozen=True, slots=True)

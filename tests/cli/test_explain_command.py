@@ -235,6 +235,28 @@ def test_a_silence_is_named_and_still_is_when_the_alert_has_cleared(town):
     ]
 
 
+def test_what_was_paged_for_once_and_is_silenced_now_says_that_also_when_it_has_cleared(town):
+    town.world.fires(host="hush")
+    town.world.clears(host="hush")
+    town.world.advance(hours=2)
+    town.silence("host = hush")
+    town.world.fires(host="hush", _starts=town.world.now().isoformat())
+    town.world.clears(host="hush")
+    assert town.why("host=hush")[0] == "silenced silence SIL-1 covers it until 07:00:00 CET (in 119 min)"
+
+
+def test_many_rules_that_nearly_matched_are_counted_and_the_nearest_shown(town):
+    rules = "".join(f"  - rule: near-{n}\n    match: [alertname = DiskFull, site = s{n}]\n" for n in range(25))
+    town.reload(RULES.replace("rules:\n", f"rules:\n{rules}", 1))
+    town.world.fires()
+    text = town.says("alertname=DiskFull")
+    assert text.count("nearly") == 21, "20 of them, and the line that counts the others"
+    assert "  6 more nearly matched\n" in text
+    assert "near-24" in text
+    assert "near-0 " not in text
+    assert town.says("alertname=DiskFull", "--all").count("nearly ") == 26
+
+
 def test_an_alert_that_inhibits_is_named_as_people_know_it(town):
     town.world.fires(host="db1")
     town.world.fires("Symptom", host="db1")
