@@ -54,9 +54,7 @@ def validate_rest(
             return model.model_validate(to_python(node)), False
         except ValidationError as exc:
             errors = exc.errors(include_url=False)
-        # From the end, so that what stands before keeps its place.
-        are_out = [_take_out(node, model, error, stand_ins or {}) for error in reversed(errors)]
-        if not all(are_out):
+        if not _take_out_all(node, model, errors, stand_ins or {}):
             return None, False
     return None, False
 
@@ -74,9 +72,24 @@ def _empty(node: Node, left_out: Collection[str] = ()) -> Iterator[Place]:
             yield from ((number, *place) for place in _empty(item))
 
 
-def _take_out(node: Node, model: type[BaseModel], error: ErrorDetails, stand_ins: MappingOf[str, Any]) -> bool:
-    """Take out of the tree what an error is about; whether that could be done."""
-    place = _existing(node, error["loc"])
+def _take_out_all(
+    node: Node, model: type[BaseModel], errors: list[ErrorDetails], stand_ins: MappingOf[str, Any]
+) -> bool:
+    """Take out of the tree what each of the errors is about; whether that could be done."""
+    placed = [(_existing(node, error["loc"]), error) for error in errors]
+    gone: set[Place] = set()
+    for place, error in reversed(placed):  # from the end, so that what stands before keeps its place
+        if any(place[:depth] in gone for depth in range(1, len(place) + 1)):
+            continue  # several things are wrong with it, or with what holds it
+        if not _take_out(node, model, place, error, stand_ins):
+            return False
+        gone.add(place)
+    return True
+
+
+def _take_out(
+    node: Node, model: type[BaseModel], place: Place, error: ErrorDetails, stand_ins: MappingOf[str, Any]
+) -> bool:
     if error["type"] == "missing" or not place:
         if len(error["loc"]) > 1 and place:
             return _remove(node, place, stand_ins)
