@@ -8,16 +8,16 @@ OTHERWISE: Final = "the syntax is RE2's, and the whole value must match"
 
 _LOOKING: Final = 'RE2 has no look-ahead or back-references; use "unless:" instead'
 _REPEATING: Final = "RE2 has no back-references; write out what may come twice: (?:aa|bb)"
+_NAMING: Final = "a named group is (?P<name>...); RE2 has no back-references to it"
 _ATOMIC: Final = "RE2 never goes back, so this is not needed: write (?: instead of (?>, and * + ? without a second +"
 _ANCHORED: Final = "the whole value must match anyway: leave it out"
 _BY_OPERATOR: Final = (
     (("(?=", "(?!"), _LOOKING),
     (("(?<=", "(?<!"), 'RE2 has no look-behind; use "unless:" instead'),
-    (("(?P=",), _REPEATING),
     (("(?>",), _ATOMIC),
     (("(?#",), "RE2 has no comments: leave it out"),
     (("(?(",), "RE2 has no conditions: write each case as a selector of match_any"),
-    (("(?P",), "write a named group as (?P<name>...)"),
+    (("(?P",), _NAMING),
     (("(?",), "flags are i, m, s and U: (?i) at the beginning; a group without a name is (?:...)"),
 )
 _BY_ESCAPE: Final = {
@@ -42,6 +42,7 @@ _BY_REASON: Final = {
     "trailing \\": "write \\\\ for a backslash itself",
     "no argument for repetition operator": 'this is not a glob: write ".*" for anything',
     "bad repetition operator": _ATOMIC,
+    "invalid named capture group": _NAMING,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
+from ingestd.core.matchers import parse_matcher
 from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.rule_compiler import compile_rules
 from ingestd.core.rule_draft import Known, RuleDraft, Stages
 from ingestd.core.ruleset import DEFAULT_MATRIX, Ruleset, TeamRoute
-from ingestd.core.shadowing import Shadow, shadowed
+from ingestd.core.shadowing import Shadow, always_meets, shadowed
 from ingestd.testing.builders import NOW
 
 
@@ -146,3 +148,33 @@ def test_two_thousand_rules_are_looked_through_in_a_second():
     assert found == []
     assert spent < 1.0, f"{spent:.2f} s of processor time"
     print(f"{spent * 1000:.0f} ms")
+
+
+@pytest.mark.parametrize(
+    ("earlier_days", "later_days", "is_shadowed"),
+    [(None, None, True), (None, 3, True), (3, None, False), (3, 5, False), (5, 3, True), (3, 3, True)],
+)
+def test_a_rule_that_expires_shadows_only_what_expires_with_it(earlier_days, later_days, is_shadowed):
+    drafts = [
+        RuleDraft(name, match=("a = x",), expires_at=None if days is None else NOW + timedelta(days=days))
+        for name, days in (("earlier", earlier_days), ("later", later_days))
+    ]
+    assert bool(shadowed(ruleset(*drafts))) is is_shadowed
+
+
+@pytest.mark.parametrize(
+    ("condition", "matchers", "is_always"),
+    [
+        (rule("a = x", "b = y"), ["a = x"], True),
+        (rule('a =~ "x|y"'), ['a != ""'], True),
+        (rule("a = x"), ["a = x", "b = y"], False),
+        (rule(any_of=("{a = x}", "{b = y}")), ["a = x"], False),
+        (rule(any_of=("{a = x, b = z}", "{a = x}")), ["a = x"], True),
+        (rule("a = x", "a = y"), ["b = y"], True),
+        (rule(), ["a = x"], False),
+        (rule(), [], True),
+    ],
+)
+def test_what_every_alert_of_a_rule_satisfies_is_known(condition, matchers, is_always):
+    found = ruleset(condition).rules[0].condition
+    assert always_meets(found, [parse_matcher(text) for text in matchers]) is is_always
