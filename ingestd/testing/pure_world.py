@@ -193,7 +193,7 @@ class PureWorld:
             watch = min(self.watches.values(), key=lambda one: (one.due_at, one.key), default=None)
             if watch is not None and watch.due_at <= until and (first is None or watch.due_at < first.due_at):
                 self.now = max(self.now, watch.due_at)
-                self.look_again(watch)
+                self.look_again()
             elif first is not None and first.due_at <= until:
                 self.now = max(self.now, first.due_at)
                 self.apply(decide_deadline(first.kind, self.incidents[first.incident_id], self.policy, self.now))
@@ -201,9 +201,12 @@ class PureWorld:
                 break
         self.now = until
 
-    def look_again(self, watch: Watch) -> Decision:
-        """A watch is due."""
-        sightings = self.sightings([watch.alert], cause=Cause.WATCH_DUE)
+    def look_again(self) -> Decision:
+        """The watches that are due by now are kept, all in one decision."""
+        due = sorted(
+            (one for one in self.watches.values() if one.due_at <= self.now), key=lambda one: (one.due_at, one.key)
+        )
+        sightings = self.sightings([one.alert for one in due], cause=Cause.WATCH_DUE)
         decision = decide_alerts(sightings, self.snapshot(), self.policy, self.now)
         self.apply(decision)
         return decision
