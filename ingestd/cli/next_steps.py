@@ -14,14 +14,9 @@ from ingestd.cli.terminal import safe
 
 Json = Mapping[str, Any]
 
-_NOTHING_DUE = {
-    "triggered": "nobody else is paged: somebody must acknowledge or resolve it",
-    "acknowledged": "it is resolved when its alerts have cleared, or by hand",
-}
-
 _OPEN = frozenset({"waiting", "uncertain", "leased"})
 _STOPPED_TICKETS = "its connector is stopped, since the service rejects our credentials: it goes by itself when they are mended (ingestd doctor)"
-_STOPPED_PAGES = "the service rejects our credentials: the next channel is used, and this one waits until they are mended (ingestd doctor)"
+_STOPPED_PAGES = "its connector is stopped, since the service rejects our credentials: the next channel is used, and this one waits until they are mended (ingestd doctor)"
 _WATCHES = {
     "maintenance": "the window “{by}” ends: what still fires then is decided about as if it were new",
     "silenced": "silence {by} ends: if it still fires then it is decided about as if it were new",
@@ -58,9 +53,19 @@ def next_steps(answer: Json, moments: Moments) -> list[tuple[Text, Text]]:
             found.append((due_at, (safe(_when(due_at, moments)), _said(delivery, ""))))
         elif delivery.get("state") == "parked":
             found.append(("~", (safe("not by itself"), _said(delivery, ""))))
-    state = str(answer["incident"].get("state"))
     ordered = [row for _, row in sorted(found, key=lambda one: one[0])]
-    return ordered or [(Text("-"), safe(_NOTHING_DUE.get(state, "nothing more")))]
+    return ordered or [(Text("-"), safe(_when_nothing_is_due(answer["incident"])))]
+
+
+def _when_nothing_is_due(incident: Json) -> str:
+    state = incident.get("state")
+    if state == "triggered" and incident.get("escalation"):
+        return "nobody else is paged: somebody must acknowledge or resolve it"
+    if state not in {"triggered", "acknowledged"}:
+        return "nothing more"
+    if incident.get("resolve_on") == "never":
+        return "it stays open until somebody resolves it"
+    return "it is resolved when its alerts have cleared, or by hand"
 
 
 def delivery_line(delivery: Json, moments: Moments) -> tuple[Text, Text]:

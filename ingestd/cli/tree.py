@@ -19,7 +19,7 @@ NOUNS: Final[dict[str, str]] = {
     "incident": "See incidents and answer them.",
     "alert": "See alerts that are kept back.",
     "silence": "Hear nothing of some alerts for a while.",
-    "explain": "Why something happened, and what happens next.",
+    "explain": "Why something happened, or did not, and what happens next.",
     "ticket": "See the tickets of incidents.",
     "outbox": "See and steer what is sent out.",
     "envelope": "See what came in, and read it again.",

@@ -113,7 +113,7 @@ def _is_near(rule: Rule, alert: Alert) -> bool:
     """
     condition = rule.condition
     missed = [matcher for matcher in condition.match if not matcher.matches(alert)]
-    if missed and missed[0].field.name in _NAMES and missed[0].op is MatchOp.EQUAL:
+    if missed and missed[0].field.name in _NAMES and missed[0].op in {MatchOp.EQUAL, MatchOp.REGEX}:
         return _is_alike(missed[0].value, missed[0].field.read(alert))
     wanted_count = len(condition.match) + bool(condition.match_any)
     if not missed and (condition.unless or rule.expires_at is not None):

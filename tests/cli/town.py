@@ -176,13 +176,14 @@ def open_town(tmp_path: Path, start: Callable[[web.Application], str]) -> Town:
     folder = tmp_path / "town"
     world = World(tmp_path / "town.db", policy=read_policy(folder))
     unused: Any = None
+    database: Any = FileDatabase(world.path)
 
     def status() -> dict[str, Any]:
         dispatchers = world.engine.dispatchers.values()
         return {"connectors": {one.name: {"is_stopped": one.is_stopped} for one in dispatchers}}
 
     desk = Desk(
-        database=FileDatabase(world.path),  # type: ignore[arg-type]
+        database=database,
         clock=WorldClock(world),
         metrics=world.metrics,
         readiness=Readiness(),
