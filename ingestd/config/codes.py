@@ -112,6 +112,22 @@ CODES: Final[dict[str, Code]] = {
         'when: {weekdays: [monday-friday], times: ["9-17"]}',
         "when: {weekdays: ['monday:friday'], times: [\"09:00-17:00\"]}",
     ),
+    # ------------------------------------------------------------------ schedules
+    "turn": Code(
+        "This does not say how long a person's turn is. Turns are counted on the wall clock, so that a hand-off at nine stays at nine.",
+        "Write a number and hour, day, week or month.",
+        "turn: 7d",
+        "turn: 1 week",
+    ),
+    "duplicate-layer": Code("Two layers of a schedule have the same name.", "Give one of them another name."),
+    "layer-order": Code(
+        "Layers are above each other in a circle, so none of them is on top.",
+        "Take one above out: the order of the file holds.",
+    ),
+    "overlap": Code(
+        "Two overrides of a schedule hold at the same time. The last one in the file is on call.",
+        "Let one end where the other begins, or take out the one that is not meant.",
+    ),
     # ------------------------------------------------------------------ secrets and the environment
     "secret": Code(
         "A secret cannot be had: not UTF-8, empty, too large, given in two ways, or no such credential.",
@@ -173,6 +189,10 @@ CODES: Final[dict[str, Code]] = {
     "unknown-person": Code(
         "The person is not defined in the configuration.", "Correct the name, or define it under people."
     ),
+    "unknown-schedule": Code(
+        "The schedule is not defined in the configuration.", "Correct the name, or define it under schedules."
+    ),
+    "unknown-layer": Code("The schedule has no layer of this name.", "Correct the name: above names another layer."),
     "unknown-channel": Code("No connector serves the channel.", "Name one under channels."),
     "unknown-kind": Code(
         "No connector of this kind is installed.", "Correct the kind, or install the package that brings it."

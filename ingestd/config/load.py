@@ -15,6 +15,7 @@ from ingestd.config.model import Config, TeamSection
 from ingestd.config.problems import ConfigProblems, Problem, did_you_mean, has_errors, in_order
 from ingestd.config.references import check_references, lint_openness, names
 from ingestd.config.rule_files import load_rules
+from ingestd.config.schedule_references import check_overrides
 from ingestd.config.secrets import SecretPlaces, fill_in
 from ingestd.config.validation import locate, validate
 from ingestd.config.yaml_tree import Document, Scalar, read_document
@@ -84,6 +85,7 @@ def load(
     check_references(document, folder)
     if config is not None:
         lint_openness(document)
+        check_overrides(document, config)
     if connectors is not None:
         _check_connectors(document, connectors)
     place = (rules.absolute(), str(rules)) if rules is not None else _rules_path(document, path, folder)

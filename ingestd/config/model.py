@@ -28,6 +28,7 @@ from ingestd.config.quantities import (
     fault,
     none_word,
 )
+from ingestd.config.schedule_model import OncallTestSection, ScheduleSection
 from ingestd.config.section import Section
 from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
 from ingestd.core.names import Channel
@@ -103,6 +104,8 @@ class PersonSection(Section):
     email: Email | None = None
     phone: Phone | None = None
     notify: tuple[Channel, ...] = Field(default=(), max_length=8)
+    tz: Zone | None = None
+    """Where the person is; without it: as the configuration's timezone says."""
 
 
 class StepSection(Section):
@@ -199,7 +202,7 @@ class LogSection(Section):
 
 
 class Config(Section):
-    """The whole configuration file. Maps are by name: of a source, connector, person, policy or team."""
+    """The whole configuration file. Maps are by name: of a source, connector, person, schedule, policy or team."""
 
     server: ServerSection = ServerSection()
     database: DatabaseSection = DatabaseSection()
@@ -207,6 +210,8 @@ class Config(Section):
     connectors: dict[Name, ConnectorSection] = Field(default_factory=dict)
     people: dict[Name, PersonSection] = Field(default_factory=dict)
     channels: dict[Channel, Name] = Field(default_factory=dict)
+    schedules: dict[Name, ScheduleSection] = Field(default_factory=dict)
+    oncall_tests: tuple[OncallTestSection, ...] = Field(default=(), max_length=1000)
     policies: dict[Name, PolicySection] = Field(default_factory=dict)
     teams: dict[Name, TeamSection]
     rules: RulesSection = RulesSection()
@@ -214,7 +219,7 @@ class Config(Section):
     api: ApiSection = ApiSection()
     log: LogSection = LogSection()
     timezone: Zone = ZoneInfo("UTC")
-    """Of times for which nothing else says where: windows, office hours, tests of rules."""
+    """Of times for which nothing else says where: windows, office hours, schedules, tests."""
 
     def limits_of(self, source: str) -> LimitsSection:
         """The server's limits with those that the source sets for itself."""

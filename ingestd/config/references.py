@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import parse_listen
+from ingestd.config.schedule_references import check_schedules
 from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Mapping, Node, Scalar, Sequence, Span
 from ingestd.core.names import Channel
@@ -41,6 +42,7 @@ def check_references(document: Document, folder: Path) -> None:
     for channel in Channel:
         _check_name(document, channels, channel, "connector", connectors)
     _check_people(document, root)
+    check_schedules(document, root, names(root, "people"))
     _check_tls(document, root, folder)
     _check_default_team(document, root)
 

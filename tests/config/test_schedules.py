@@ -1,0 +1,182 @@
+"""Schedules as they stand in a configuration: what they mean, and what their author is told when something is wrong."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ingestd.config.problems import ConfigProblems, render_all
+from ingestd.config.schedules import build_schedules
+from ingestd.core.rota import Override, Turn, TurnUnit, who
+from ingestd.core.windows import OneOff, TimeWindow
+
+ROOT = Path(__file__).parents[2]
+PEOPLE = """\
+  ben: {email: ben@example.com, tz: Europe/London}
+  chloe: {email: chloe@example.com}
+"""
+SCHEDULES = """\
+timezone: Europe/Berlin
+schedules:
+  payments-l1:
+    tz: Asia/Kolkata
+    layers:
+      - name: weeks
+        people: [asha, ben, chloe]
+        start: 2026-01-05 09:00
+        turn: 1 week
+      - name: lunch
+        people: [chloe]
+        start: 2026-01-05 12:00
+        turn: 12 hours
+        only: {weekdays: ['monday:friday'], times: ["12:00-13:00"]}
+        above: weeks
+    overrides:
+      - {who: ben, from: 2026-03-30 18:00, to: 2026-03-31T09:00+02:00, why: swap, by: asha}
+  l2: {layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]}
+oncall_tests:
+  - {at: "2026-03-29 12:30 Europe/Berlin", who: {payments-l1: chloe, l2: none}}
+"""
+
+
+@pytest.fixture
+def right(good) -> str:
+    return good.replace("policies:\n", f"{PEOPLE}policies:\n") + SCHEDULES
+
+
+def told(load_text, config: str) -> str:
+    with pytest.raises(ConfigProblems) as caught:
+        load_text(config)
+    return render_all(caught.value.problems) + "\n"
+
+
+def test_a_schedule_is_read_with_its_zone_and_its_layers_from_the_top(load_text, right):
+    loaded = load_text(right)
+    assert loaded.lint == ()
+    schedules = build_schedules(loaded.config)
+    first, second = schedules["payments-l1"], schedules["l2"]
+    india = ZoneInfo("Asia/Kolkata")
+    assert first.zone == india
+    assert [layer.name for layer in first.layers] == ["lunch", "weeks"]
+    lunch, weeks = first.layers
+    assert lunch.only == TimeWindow(india, weekdays=((0, 4),), times=((720, 780),))
+    assert lunch.turn == Turn(12, TurnUnit.HOUR)
+    assert weeks.people == ("asha", "ben", "chloe")
+    assert weeks.start == datetime.fromisoformat("2026-01-05 09:00")
+    assert first.overrides == (
+        Override(
+            "ben", datetime(2026, 3, 30, 12, 30, tzinfo=UTC), datetime(2026, 3, 31, 7, tzinfo=UTC), "swap", "asha"
+        ),
+    )
+    assert second.zone == ZoneInfo("Europe/Berlin")
+    assert second.layers[0].turn == Turn(1, TurnUnit.MONTH)
+    assert loaded.config.people["ben"].tz == ZoneInfo("Europe/London")
+
+
+def test_a_layer_that_is_open_once_is_open_once(load_text, right):
+    loaded = load_text(
+        right.replace(
+            "{weekdays: ['monday:friday'], times: [\"12:00-13:00\"]}", "{from: 2026-05-01 00:00, to: 2026-05-02 00:00}"
+        )
+    )
+    begin = datetime(2026, 4, 30, 18, 30, tzinfo=UTC)
+    assert build_schedules(loaded.config)["payments-l1"].layers[0].only == OneOff(begin, begin + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ({}, "abcd"),
+        ({"b": "a"}, "bacd"),
+        ({"d": "a"}, "dabc"),
+        ({"c": "a", "d": "a"}, "cdab"),
+        ({"a": "d"}, "bcad"),
+        ({"a": "b", "b": "d"}, "cabd"),
+    ],
+)
+def test_the_first_layer_is_on_top_unless_another_is_said_to_be_above_it(load_text, good, above, expected):
+    layers = "".join(
+        f"      - {{name: {name}, people: [asha], start: 2026-01-05 09:00, turn: 1 day{f', above: {above[name]}' if name in above else ''}}}\n"
+        for name in "abcd"
+    )
+    loaded = load_text(f"{good}schedules:\n  l1:\n    layers:\n{layers}")
+    assert "".join(layer.name for layer in build_schedules(loaded.config)["l1"].layers) == expected
+
+
+def test_a_test_says_an_instant_with_a_zone_an_offset_or_neither(load_text, right):
+    def instant(text: str) -> datetime:
+        config = load_text(right.replace("2026-03-29 12:30 Europe/Berlin", text)).config
+        return config.oncall_tests[0].at.within(config.timezone)
+
+    assert instant("2026-03-29 12:30 Asia/Kolkata") == datetime(2026, 3, 29, 7, tzinfo=UTC)
+    assert instant("2026-03-29 12:30") == datetime(2026, 3, 29, 10, 30, tzinfo=UTC)
+    assert instant("2026-03-29T12:30+00:00") == datetime(2026, 3, 29, 12, 30, tzinfo=UTC)
+    assert instant("2026-03-29 02:30 Europe/Berlin") == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert load_text(right).config.oncall_tests[0].who == {"payments-l1": "chloe", "l2": None}
+
+
+WRONG = [
+    ("people: [asha, ben, chloe]", "people: [asha, bne, chloe]", '24:24: error[unknown-person]: person "bne" is not defined', 'did you mean "ben"?'),
+    ("people: [asha, ben, chloe]", "people: []", "24:17: error[value]: this must have at least 1 item", ""),
+    ("turn: 1 week", "turn: 7d", '26:15: error[turn]: "7d" is a duration, and turns are counted on the wall clock', "write  7 days"),
+    ("turn: 1 week", "turn: 1 wek", '26:15: error[turn]: "wek" is not what turns are counted in', 'did you mean "week"?'),
+    ("turn: 1 week", "turn: 0 weeks", "26:15: error[turn]: a turn is from 1 to 1000 of these", "write  1 week,"),
+    ("turn: 1 week", "turn: 1", "26:15: error[turn]: this is not how long a turn is", "write  1 week,"),
+    ("start: 2026-01-05 09:00", "start: 2026-01-05", "25:16: error[instant]: this is not an instant", "write  2026-03-29 03:30"),
+    ("start: 2026-01-05 09:00", "start: 2026-01-05T09:00Z", "25:16: error[instant]: a start is on the clock of the schedule: it has no offset", "write  2026-01-05 09:00"),
+    ("above: weeks", "above: week", '32:16: error[unknown-layer]: layer "week" is not defined', 'did you mean "weeks"?'),
+    ("above: weeks", "above: lunch", '32:16: error[layer-order]: "lunch" would be above itself', "take one above out"),
+    ("- name: lunch", "- name: weeks", '27:15: error[duplicate-layer]: there is already a layer "weeks"', ""),
+    ("weekdays: ['monday:friday']", "weekdays: ['monday:firday']", '31:27: error[window]: "firday" is not a weekday', 'did you mean "friday"?'),
+    ("who: ben, from", "who: bn, from", '34:15: error[unknown-person]: person "bn" is not defined', 'did you mean "ben"?'),
+    ("to: 2026-03-31T09:00+02:00", "to: 2026-03-30 18:00", "34:48: error[window]: to must be after from", "this override would never hold"),
+    ("to: 2026-03-31T09:00+02:00", "to: 2026-03-30T14:30+02:00", "34:9: error[window]: to must be after from: the clocks are put", "this override would never hold"),
+    ("tz: Asia/Kolkata", "tz: Kolkata", "21:9: error[zone]: there is no such time zone", 'did you mean "Asia/Kolkata"?'),
+    ("tz: Europe/London", "tz: London", "9:37: error[zone]: there is no such time zone", 'did you mean "Europe/London"?'),
+    ("{payments-l1: chloe", "{payments-11: chloe", '37:50: error[unknown-schedule]: schedule "payments-11" is not defined', 'did you mean "payments-l1"?'),
+    ("{payments-l1: chloe", "{payments-l1: cloe", '37:63: error[unknown-person]: person "cloe" is not defined', 'did you mean "chloe"?'),
+    ("12:30 Europe/Berlin", "12:30 Berlin", "37:10: error[zone]: there is no such time zone", 'did you mean "Europe/Berlin"?'),
+    ("12:30 Europe/Berlin", "12:30+02:00 Europe/Berlin", "37:10: error[instant]: this has an offset and a zone", "leave one of them out"),
+    ("layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]", "layers: []", "35:16: error[value]: this must have at least 1 item", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "headline", "hint"), WRONG)
+def test_what_is_wrong_is_reported_where_it_stands(load_text, right, before, after, headline, hint):
+    assert before in right
+    found = told(load_text, right.replace(before, after, 1))
+    assert f"config.yaml:{headline}" in found
+    assert hint in found
+    assert found.count("config.yaml:") == 1
+
+
+def test_every_problem_is_reported_at_once_and_a_circle_of_layers_too(load_text, right):
+    config = right.replace("turn: 1 week", "turn: 1 week\n        above: lunch").replace(
+        "who: ben, from", "who: bn, from"
+    )
+    found = told(load_text, config.replace("start: 2026-01-05 12:00", "start: noon"))
+    assert re.findall(r"error\[([a-z-]+)\]", found) == ["layer-order", "instant", "layer-order", "unknown-person"]
+
+
+def test_overrides_that_overlap_are_a_warning_and_the_last_one_holds(load_text, right):
+    more = "      - {who: chloe, from: 2026-03-31 12:00, to: 2026-04-02 09:00}\n"
+    again = "      - {who: asha, from: 2026-04-02 09:00, to: 2026-04-03 09:00}\n"
+    loaded = load_text(right.replace("  l2: ", f"{more}{again}  l2: "))
+    assert [(one.line, one.code, one.text) for one in loaded.lint] == [
+        (35, "overlap", "two overrides of payments-l1 at once: chloe takes it from ben")
+    ]
+    schedule = build_schedules(loaded.config)["payments-l1"]
+    assert who(schedule, datetime(2026, 3, 31, 6, 45, tzinfo=UTC)) == "chloe"
+
+
+def test_the_schedule_that_the_example_shows_in_comments_is_right(load_text):
+    text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
+    start, end = text.index("# schedules:"), text.index("# How a page goes on")
+    shown = re.sub(r"(?m)^# ?", "", text[start:end])
+    loaded = load_text(text[:start].replace("    # tz:", "    tz:") + shown + text[end:])
+    assert loaded.lint == ()
+    schedule = build_schedules(loaded.config)["first-line"]
+    (test,) = loaded.config.oncall_tests
+    assert who(schedule, test.at.within(loaded.config.timezone)) == test.who["first-line"]
