@@ -30,11 +30,47 @@ FIELDS = {"labels": {"x": "1"}, "summary": "full", "rule": "r"}
 
 # ---------------------------------------------------------------------- rule files as an author's program would write them: plain values
 
-# fmt: off
-hostile = st.sampled_from([
-    "no", "true", "22:00", "010", "1e5", "~", "{a}", "-", "'", '"', "\\", "*a", "&a", "!a", "%a", "@a", "?", "|", ">", "none", "=", "<<",
-    "é", "\U0001f525", "\x07", "\ufeff", "", "a: b", "# x", "- a", "x\ny", "\x85", "\u2028", "\t", " a ", "a #b",
-])
+# fmt: off (a word a line would be forty lines)
+hostile = st.sampled_from(
+    [
+        "no",
+        "true",
+        "22:00",
+        "010",
+        "1e5",
+        "~",
+        "{a}",
+        "-",
+        "'",
+        '"',
+        "\\",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "@a",
+        "?",
+        "|",
+        ">",
+        "none",
+        "=",
+        "<<",
+        "é",
+        "\U0001f525",
+        "\x07",
+        "\ufeff",
+        "",
+        "a: b",
+        "# x",
+        "- a",
+        "x\ny",
+        "\x85",
+        "\u2028",
+        "\t",
+        " a ",
+        "a #b",
+    ]
+)
 # fmt: on
 words = st.text(string.ascii_letters + string.digits + " :#'\"\\{}[],&*!|>%@`-?=~\n", max_size=30)
 texts = hostile | words
@@ -122,10 +158,8 @@ enrich = st.fixed_dictionaries(
 responses = some(
     page=st.sampled_from(["now", "office-hours", "never"]), ack_within=st.just("15m"), report=st.just("required")
 )
-matrix = st.fixed_dictionaries(
-    {level: st.fixed_dictionaries({one: st.sampled_from(["critical", "low"]) for one in ("high", "medium", "low")})
-     for level in ("high", "medium", "low")}
-)  # fmt: skip
+row = st.fixed_dictionaries({one: st.sampled_from(["critical", "low"]) for one in ("high", "medium", "low")})
+matrix = st.fixed_dictionaries(dict.fromkeys(("high", "medium", "low"), row))
 files = some(
     version=st.just(1),
     owner=texts,
