@@ -105,6 +105,9 @@ def alert_of(member: Member) -> Alert:
 
 def inhibits(member: Member, inhibition: Inhibition, alert: Alert) -> bool:
     """Whether this other alert is one that the inhibition means."""
+    # Asked for every pair of an alert and another one: most differ in a label that must be equal, which is cheap to see.
+    if any(one.is_label and member.labels.get(one.name, "") != one.read(alert) for one in inhibition.equal):
+        return False
     other = alert_of(member)
     return (
         member.key != alert.key

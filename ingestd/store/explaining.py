@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, select, type_coerce
 
 from ingestd.core.alert import Alert
 from ingestd.core.incident import AlertState, Incident, Member
@@ -41,19 +41,16 @@ def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]
     The database sorts out most by the texts that must be there, the matchers decide.
     """
     found: dict[tuple[IncidentId, str], Member] = {}
+    is_any_there: dict[int, bool] = {}
     for inhibition, alert in asked:
-        query = (
-            select(*columns_of(members, Member))
-            .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
-            .join(incidents, incidents.c.id == members.c.incident_id)
-            .where(
-                incidents.c.state != IncidentState.CLOSED,
-                members.c.state == AlertState.FIRING,
-                alerts.c.state == AlertState.FIRING,
-                *_must_hold(inhibition, alert),
-            )
-            .limit(INHIBITORS_COUNT_MAX)
-        )
+        # Mostly nothing inhibits: that is asked once for all alerts of the same rule, not for each.
+        known = is_any_there.get(id(inhibition))
+        if known is None:
+            known = connection.execute(_firing(_fixed(inhibition)).limit(1)).first() is not None
+            is_any_there[id(inhibition)] = known
+        if not known:
+            continue
+        query = _firing(_must_hold(inhibition, alert)).limit(INHIBITORS_COUNT_MAX)
         count = 0
         for row in connection.execute(query):
             member = value_of(Member, row)
@@ -65,12 +62,33 @@ def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]
     return tuple(found.values())
 
 
+def _firing(conditions: Iterable[ColumnElement[bool]]) -> Select[tuple[Member]]:
+    """Alerts that fire in an incident that is not closed, as far as these conditions hold."""
+    return (
+        select(*columns_of(members, Member))
+        .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
+        .join(incidents, incidents.c.id == members.c.incident_id)
+        .where(
+            incidents.c.state != IncidentState.CLOSED,
+            members.c.state == AlertState.FIRING,
+            alerts.c.state == AlertState.FIRING,
+            *conditions,
+        )
+    )
+
+
+def _fixed(inhibition: Inhibition) -> Iterable[ColumnElement[bool]]:
+    """What must hold of everything that the inhibition means, whichever alert it is about."""
+    for one in inhibition.match:
+        if one.op is MatchOp.EQUAL and one.value:
+            yield from _is_equal(one.field, one.value)
+
+
 def _must_hold(inhibition: Inhibition, alert: Alert) -> Iterable[ColumnElement[bool]]:
     """What the database can tell of the equalities that are asked for."""
-    wanted = [(one.field, one.value) for one in inhibition.match if one.op is MatchOp.EQUAL]
-    wanted += [(field, field.read(alert)) for field in inhibition.equal]
-    for field, value in wanted:
-        if value:
+    yield from _fixed(inhibition)
+    for field in inhibition.equal:
+        if value := field.read(alert):
             yield from _is_equal(field, value)
 
 

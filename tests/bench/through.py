@@ -78,7 +78,7 @@ async def main() -> None:
     os.sched_setaffinity(0, {int(core)})
     clock, database = SystemClock(), ThreadedDatabase(f"sqlite:///{path}")
     await database.run(migrate)
-    standing = wiring.standing(load(ROOT / "config.example.yaml"))
+    standing = wiring.standing(load(ROOT / "config.example.yaml"), secrets=())
     gc.collect()
     gc.freeze()
     before = resident_mib()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from ingestd.core.alert import Alert
 from ingestd.core.decide import Answer, AnswerAction
@@ -190,6 +190,20 @@ def test_what_is_closed_or_over_or_kept_back_inhibits_nothing(connection: Connec
     dialect.upsert(connection, alert_table, ["key"], [row_of(known)])
     asked = replace(alert(), labels={"alertname": "AppDown"})
     assert explaining.inhibitors(connection, [(_inhibition("alertname = NodeDown"), asked)]) == ()
+
+
+@pytest.mark.parametrize(("is_down", "count"), [(False, 1), (True, 101)])
+def test_whether_anything_inhibits_is_asked_once_for_all_alerts_of_a_rule(
+    connection: Connection, is_down: bool, count: int
+) -> None:
+    if is_down:
+        _put_member(connection, 1, {"alertname": "InstanceDown", "instance": "i7"})
+    inhibition = _inhibition("alertname = InstanceDown", equal=("instance",))
+    asked = [(inhibition, replace(alert(), labels={"alertname": "Slow", "instance": f"i{n}"})) for n in range(100)]
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda _c, _cursor, text, *_rest: statements.append(text))
+    assert len(explaining.inhibitors(connection, asked)) == is_down
+    assert len(statements) == count
 
 
 def test_an_alert_does_not_inhibit_itself_and_one_that_went_elsewhere_inhibits_nothing(connection: Connection) -> None:
