@@ -79,7 +79,7 @@ def _take_out_all(
     placed = [(_existing(node, error["loc"]), error) for error in errors]
     gone: set[Place] = set()
     for place, error in reversed(placed):  # from the end, so that what stands before keeps its place
-        if any(place[:depth] in gone for depth in range(1, len(place) + 1)):
+        if _existing(node, place) != place or any(place[:depth] in gone for depth in range(1, len(place) + 1)):
             continue  # several things are wrong with it, or with what holds it
         if not _take_out(node, model, place, error, stand_ins):
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingestd.config.mending import validate_rest
@@ -40,6 +40,7 @@ values = st.recursive(
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(written={"inhibit_by": [None, None], "extract": [1, 2, 3], "steps": [None, {}]})
 @given(written=st.dictionaries(keys, values, max_size=6) | values)
 def test_whatever_is_written_is_looked_through_to_the_end(model, written):
     text = json.dumps(written)
