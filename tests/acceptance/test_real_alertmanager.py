@@ -42,7 +42,8 @@ ALERT_RULES = [
     {
         "alert": "DiskAlmostFull",
         "expr": "disk_used_ratio > 0.9",
-        "labels": {"severity": "high"},  # a warning would page in office hours alone: whoever runs this at night would wait
+        # A warning would page in office hours alone: whoever runs this at night would wait.
+        "labels": {"severity": "high"},
         "annotations": {"summary": "The disk of {{ $labels.host }} is {{ $value | humanizePercentage }} full"},
     },
 ]
