@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ingestd.cli import page, test_rules
+from ingestd.cli import page, test_oncall, test_rules
 from ingestd.cli.program import Noun
 
 
@@ -12,6 +12,7 @@ from ingestd.cli.program import Noun
     cls=Noun,
     examples=[
         ("ingestd test rules config.yaml", "do the rules what their tests say?"),
+        ("ingestd test oncall config.yaml", "is on call who must be?"),
         ("ingestd test page asha", "does a page reach asha?"),
     ],
 )
@@ -20,4 +21,5 @@ def command() -> None:
 
 
 command.add_command(test_rules.rules)
+command.add_command(test_oncall.oncall)
 command.add_command(page.test, "page")

@@ -118,29 +118,114 @@ def test_a_test_says_an_instant_with_a_zone_an_offset_or_neither(load_text, righ
 
 
 WRONG = [
-    ("people: [asha, ben, chloe]", "people: [asha, bne, chloe]", '24:24: error[unknown-person]: person "bne" is not defined', 'did you mean "ben"?'),
+    (
+        "people: [asha, ben, chloe]",
+        "people: [asha, bne, chloe]",
+        '24:24: error[unknown-person]: person "bne" is not defined',
+        'did you mean "ben"?',
+    ),
     ("people: [asha, ben, chloe]", "people: []", "24:17: error[value]: this must have at least 1 item", ""),
-    ("turn: 1 week", "turn: 7d", '26:15: error[turn]: "7d" is a duration, and turns are counted on the wall clock', "write  7 days"),
-    ("turn: 1 week", "turn: 1 wek", '26:15: error[turn]: "wek" is not what turns are counted in', 'did you mean "week"?'),
+    (
+        "turn: 1 week",
+        "turn: 7d",
+        '26:15: error[turn]: "7d" is a duration, and turns are counted on the wall clock',
+        "write  7 days",
+    ),
+    (
+        "turn: 1 week",
+        "turn: 1 wek",
+        '26:15: error[turn]: "wek" is not what turns are counted in',
+        'did you mean "week"?',
+    ),
     ("turn: 1 week", "turn: 0 weeks", "26:15: error[turn]: a turn is from 1 to 1000 of these", "write  1 week,"),
     ("turn: 1 week", "turn: 1", "26:15: error[turn]: this is not how long a turn is", "write  1 week,"),
-    ("start: 2026-01-05 09:00", "start: 2026-01-05", "25:16: error[instant]: this is not an instant", "write  2026-03-29 03:30"),
-    ("start: 2026-01-05 09:00", "start: 2026-01-05T09:00Z", "25:16: error[instant]: a start is on the clock of the schedule: it has no offset", "write  2026-01-05 09:00"),
-    ("above: weeks", "above: week", '32:16: error[unknown-layer]: layer "week" is not defined', 'did you mean "weeks"?'),
+    (
+        "start: 2026-01-05 09:00",
+        "start: 2026-01-05",
+        "25:16: error[instant]: this is not an instant",
+        "write  2026-03-29 03:30",
+    ),
+    (
+        "start: 2026-01-05 09:00",
+        "start: 2026-01-05T09:00Z",
+        "25:16: error[instant]: a start is on the clock of the schedule: it has no offset",
+        "write  2026-01-05 09:00",
+    ),
+    (
+        "above: weeks",
+        "above: week",
+        '32:16: error[unknown-layer]: layer "week" is not defined',
+        'did you mean "weeks"?',
+    ),
     ("above: weeks", "above: lunch", '32:16: error[layer-order]: "lunch" would be above itself', "take one above out"),
     ("- name: lunch", "- name: weeks", '27:15: error[duplicate-layer]: there is already a layer "weeks"', ""),
-    ("weekdays: ['monday:friday']", "weekdays: ['monday:firday']", '31:27: error[window]: "firday" is not a weekday', 'did you mean "friday"?'),
-    ("who: ben, from", "who: bn, from", '34:15: error[unknown-person]: person "bn" is not defined', 'did you mean "ben"?'),
-    ("to: 2026-03-31T09:00+02:00", "to: 2026-03-30 18:00", "34:48: error[window]: to must be after from", "this override would never hold"),
-    ("to: 2026-03-31T09:00+02:00", "to: 2026-03-30T14:30+02:00", "34:9: error[window]: to must be after from: the clocks are put", "this override would never hold"),
-    ("tz: Asia/Kolkata", "tz: Kolkata", "21:9: error[zone]: there is no such time zone", 'did you mean "Asia/Kolkata"?'),
-    ("tz: Europe/London", "tz: London", "9:37: error[zone]: there is no such time zone", 'did you mean "Europe/London"?'),
-    ("{payments-l1: chloe", "{payments-11: chloe", '37:50: error[unknown-schedule]: schedule "payments-11" is not defined', 'did you mean "payments-l1"?'),
-    ("{payments-l1: chloe", "{payments-l1: cloe", '37:63: error[unknown-person]: person "cloe" is not defined', 'did you mean "chloe"?'),
-    ("12:30 Europe/Berlin", "12:30 Berlin", "37:10: error[zone]: there is no such time zone", 'did you mean "Europe/Berlin"?'),
-    ("12:30 Europe/Berlin", "12:30+02:00 Europe/Berlin", "37:10: error[instant]: this has an offset and a zone", "leave one of them out"),
-    ("layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]", "layers: []", "35:16: error[value]: this must have at least 1 item", ""),
-]  # fmt: skip
+    (
+        "weekdays: ['monday:friday']",
+        "weekdays: ['monday:firday']",
+        '31:27: error[window]: "firday" is not a weekday',
+        'did you mean "friday"?',
+    ),
+    (
+        "who: ben, from",
+        "who: bn, from",
+        '34:15: error[unknown-person]: person "bn" is not defined',
+        'did you mean "ben"?',
+    ),
+    (
+        "to: 2026-03-31T09:00+02:00",
+        "to: 2026-03-30 18:00",
+        "34:48: error[window]: to must be after from",
+        "this override would never hold",
+    ),
+    (
+        "to: 2026-03-31T09:00+02:00",
+        "to: 2026-03-30T14:30+02:00",
+        "34:9: error[window]: to must be after from: the clocks are put",
+        "this override would never hold",
+    ),
+    (
+        "tz: Asia/Kolkata",
+        "tz: Kolkata",
+        "21:9: error[zone]: there is no such time zone",
+        'did you mean "Asia/Kolkata"?',
+    ),
+    (
+        "tz: Europe/London",
+        "tz: London",
+        "9:37: error[zone]: there is no such time zone",
+        'did you mean "Europe/London"?',
+    ),
+    (
+        "{payments-l1: chloe",
+        "{payments-11: chloe",
+        '37:50: error[unknown-schedule]: schedule "payments-11" is not defined',
+        'did you mean "payments-l1"?',
+    ),
+    (
+        "{payments-l1: chloe",
+        "{payments-l1: cloe",
+        '37:63: error[unknown-person]: person "cloe" is not defined',
+        'did you mean "chloe"?',
+    ),
+    (
+        "12:30 Europe/Berlin",
+        "12:30 Berlin",
+        "37:10: error[zone]: there is no such time zone",
+        'did you mean "Europe/Berlin"?',
+    ),
+    (
+        "12:30 Europe/Berlin",
+        "12:30+02:00 Europe/Berlin",
+        "37:10: error[instant]: this has an offset and a zone",
+        "leave one of them out",
+    ),
+    (
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "layers: []",
+        "35:16: error[value]: this must have at least 1 item",
+        "",
+    ),
+]
 
 
 @pytest.mark.parametrize(("before", "after", "headline", "hint"), WRONG)

@@ -1,0 +1,192 @@
+"""``ingestd oncall`` and ``ingestd test oncall``: who is on call, which shifts there are, where nobody is, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+CONFIG = """\
+sources:
+  am: {kind: alertmanager, auth: {bearer: {secrets_file: not-on-this-machine}}}
+connectors:
+  tickets: {kind: ticket_folder, path: tickets}
+  mail: {kind: email_pager, from: ingestd@example.com, maildir: mail}
+channels: {email: mail}
+timezone: Europe/Berlin
+people:
+  asha: {name: Asha Rao, email: asha@example.com}
+  ben: {email: ben@example.com}
+  chloe: {name: Chloé Weiß, email: chloe@example.com}
+schedules:
+  l1:
+    layers:
+      - {name: weeks, people: [asha, ben, chloe], start: 2026-01-05 09:00, turn: 1 week}
+    overrides:
+      - {who: ben, from: 2026-03-30 18:00, to: 2026-03-31 09:00, why: swap, by: chloe}
+  india:
+    tz: Asia/Kolkata
+    layers:
+      - {name: days, people: [asha], start: 2026-01-05 09:00, turn: 1 day, only: {weekdays: ['monday:friday']}}
+policies:
+  payments-oncall: {steps: [{page: [asha], wait: 5m}]}
+teams:
+  default: {policy: payments-oncall, ticket: {to: tickets}}
+api: {loopback_without_token: true}
+oncall_tests:
+  - {at: "2026-03-30 08:59 Europe/Berlin", who: {l1: chloe}}
+  - {at: "2026-03-30 09:00 Europe/Berlin", who: {l1: asha, india: asha}}
+  - {at: "2026-03-29 09:00", who: {india: none}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "payments.yaml").write_text("rules: []\n")
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    return tmp_path / "config.yaml"
+
+
+def table(shown) -> list[list[str]]:
+    return [[cell for cell in line.split("  ") if cell] for line in shown.stdout.splitlines()]
+
+
+def test_who_is_on_call_now_until_when_and_then(bare_shell, config):
+    """It is Monday, 2 March 2026, 03:14 in Berlin."""
+    shown = bare_shell("oncall", "who")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert [[cell.strip() for cell in row] for row in table(shown)] == [
+        ["SCHEDULE", "ON CALL", "UNTIL", "THEN"],
+        ["l1", "ben", "Mon 2026-03-02 09:00 CET", "chloe (Chloé Weiß)"],
+        ["india", "asha (Asha Rao)", "Sat 2026-03-07 00:00 IST", "nobody"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "person"),
+    [
+        ("2026-03-30 08:59", "chloe"),
+        ("2026-03-30 09:00", "asha"),
+        ("2026-03-30T07:00Z", "asha"),
+        ("2026-03-30 12:29 Asia/Kolkata", "chloe"),
+        ("2026-03-30 12:30 Asia/Kolkata", "asha"),
+        ("2026-03-31", "ben"),
+        ("2026-03-31 Asia/Kolkata", "ben"),
+        ("2025-12-31 00:00", None),
+    ],
+)
+def test_who_is_on_call_at_another_time(bare_shell, config, at, person):
+    shown = bare_shell("oncall", "who", "l1", "--at", at, "-o", "json")
+    (one,) = json.loads(shown.stdout)["oncall"]
+    assert (one["schedule"], one["person"]) == ("l1", person)
+
+
+def test_show_lists_the_shifts_on_the_clock_of_the_schedule_with_its_overrides(bare_shell, config):
+    shown = bare_shell("oncall", "show", "l1", "--from", "2026-03-25", "--to", "2026-04-01")
+    assert [[cell.strip() for cell in row] for row in table(shown)] == [
+        ["FROM", "TO", "ON CALL", "OVERRIDE"],
+        ["Wed 2026-03-25 00:00 CET", "Mon 2026-03-30 09:00 CEST", "chloe (Chloé Weiß)"],
+        ["Mon 2026-03-30 09:00 CEST", "Mon 2026-03-30 18:00 CEST", "asha (Asha Rao)"],
+        ["Mon 2026-03-30 18:00 CEST", "Tue 2026-03-31 09:00 CEST", "ben", "swap, by chloe"],
+        ["Tue 2026-03-31 09:00 CEST", "Wed 2026-04-01 00:00 CEST", "asha (Asha Rao)"],
+    ]
+    shown = bare_shell("oncall", "show", "l1", "--from", "2026-03-25", "--to", "2026-04-01", "-o", "json")
+    assert json.loads(shown.stdout)["shifts"][2] == {
+        "from": "2026-03-30T16:00:00Z",
+        "to": "2026-03-31T07:00:00Z",
+        "person": "ben",
+        "override": "swap, by chloe",
+    }
+
+
+def test_gaps_tell_when_nobody_is_on_call_and_fail(bare_shell, config):
+    shown = bare_shell("oncall", "gaps", "--for", "7d")
+    assert shown.exit_code == 1
+    assert [[cell.strip() for cell in row] for row in table(shown)] == [
+        ["FROM", "TO", "WHERE", "WHAT"],
+        ["Sat 2026-03-07 00:00 IST", "Mon 2026-03-09 00:00 IST", "india", "nobody is on call"],
+    ]
+    shown = bare_shell("oncall", "gaps", "india", "--for", "7d", "-o", "json")
+    assert shown.exit_code == 1
+    assert json.loads(shown.stdout)["gaps"] == [
+        {
+            "kind": "nobody-on-call",
+            "from": "2026-03-06T18:30:00Z",
+            "to": "2026-03-08T18:30:00Z",
+            "name": "india",
+            "person": None,
+            "levels": [],
+        }
+    ]
+    shown = bare_shell("oncall", "gaps", "l1", "--for", "30d")
+    assert (shown.exit_code, shown.stdout) == (0, "no gaps until Wed 2026-04-01 04:14 CEST\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "exit_code", "told"),
+    [
+        (("who", "l2"), 1, "known: india, l1"),
+        (("who", "indai"), 1, 'did you mean "india"?'),
+        (("who", "--at", "noon"), 2, "write 2026-03-29 03:30"),
+        (("show", "l1", "--from", "2026-03-25", "--to", "2026-03-24"), 2, "--to must be after --from"),
+        (("gaps", "--for", "a month"), 2, "write 30d"),
+        (("gaps", "--for", "0s"), 2, "at most ten years"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(bare_shell, config, args, exit_code, told):
+    shown = bare_shell("oncall", *args)
+    assert (shown.exit_code, shown.stdout) == (exit_code, "")
+    assert told in shown.stderr
+
+
+def test_without_schedules_it_is_said_where_they_are_written(bare_shell, config):
+    text = CONFIG[: CONFIG.index("schedules:")] + CONFIG[CONFIG.index("policies:") : CONFIG.index("oncall_tests:")]
+    config.write_text(text)
+    shown = bare_shell("oncall", "who")
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert "write them under schedules" in shown.stderr
+    shown = bare_shell("test", "oncall")
+    assert (shown.exit_code, shown.stdout) == (0, "0 passed, 0 failed\n")
+    assert "write them under oncall_tests" in shown.stderr
+
+
+def test_a_wrong_configuration_is_told_with_its_place(bare_shell, config):
+    config.write_text(CONFIG.replace("people: [asha, ben, chloe]", "people: [asha, bne]"))
+    for command in (("oncall", "who"), ("test", "oncall")):
+        shown = bare_shell(*command)
+        assert shown.exit_code == 1
+        assert 'config.yaml:15:38: error[unknown-person]: person "bne" is not defined' in shown.stdout
+
+
+def test_the_tests_of_who_is_on_call_pass(bare_shell, config):
+    shown = bare_shell("test", "oncall", "config.yaml")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "3 passed, 0 failed\n", "")
+
+
+def test_a_test_that_fails_says_who_is_on_call_instead(bare_shell, config):
+    wrong = CONFIG.replace("{l1: asha, india: asha}", "{l1: chloe, india: none}").replace(
+        "india: none}}\n", "india: asha}}\n"
+    )
+    config.write_text(wrong.replace("{l1: chloe, india: asha}", "{l1: chloe, india: none}"))
+    shown = bare_shell("test", "oncall")
+    assert shown.exit_code == 1
+    assert (
+        shown.stdout
+        == """\
+FAIL 2026-03-30 09:00 Europe/Berlin  config.yaml:29
+  - l1: chloe
+  + l1: asha
+  - india: none
+  + india: asha
+FAIL 2026-03-29 09:00  config.yaml:30
+  - india: asha
+  + india: none
+1 passed, 2 failed
+"""
+    )
+    found = json.loads(bare_shell("test", "oncall", "-o", "json").stdout)
+    assert (found["passed_count"], found["failed_count"]) == (1, 2)
+    assert found["tests"][1]["differences"][0] == {"schedule": "l1", "expected": "chloe", "actual": "asha"}
