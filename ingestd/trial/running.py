@@ -85,7 +85,8 @@ class Bench:
         if only not in self._parts:
             ruleset = self._policy.ruleset
             rules = tuple(rule for rule in ruleset.rules if not rule.file or rule.file in only)
-            self._parts[only] = replace(self._policy, ruleset=replace(ruleset, rules=rules))
+            windows = tuple(window for window in ruleset.maintenance if window.file in only)
+            self._parts[only] = replace(self._policy, ruleset=replace(ruleset, rules=rules, maintenance=windows))
         return self._parts[only]
 
 

@@ -43,6 +43,10 @@ defaults:
   correlate: {by: [service, env], within: 30m}
   ticket: {to: jira, project: PAY, type: Incident}
   page: payments-oncall
+maintenance:
+  - name: patching
+    match: [service = patched-only]
+    when: {weekdays: [sunday], times: ["02:00-04:00"]}
 rules:
   - rule: card-gateway-down
     match:
