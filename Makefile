@@ -14,10 +14,10 @@ COMPILE := build/lock-venv/bin/uv pip compile --quiet --universal --python-versi
 	--custom-compile-command "make lock" --extra postgres $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema bench lock upgrade wheel clean
+.PHONY: help run test check format schema approve-history bench lock upgrade wheel clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## serve config.example.yaml on 127.0.0.1:8095
 	$(BIN)/ingestd serve --config.file=config.example.yaml $(ARGS)
@@ -39,6 +39,9 @@ schema: $(VENV)/.run ## write schema/, docs/cli.md and docs/rules/reference.md a
 	$(BIN)/ingestd write-schema schema
 	$(BIN)/ingestd write-documentation >docs/cli.md
 	$(BIN)/ingestd write-documentation rules >docs/rules/reference.md
+
+approve-history: $(VENV)/.dev ## what is decided now about tests/history is what ought to be decided
+	$(BIN)/python -m tests.history.approve
 
 bench: $(VENV)/.dev ## measure intake and the way through, against a bare HTTP handler
 	$(BIN)/python tests/bench/run.py $(ARGS)

@@ -36,7 +36,12 @@ def window(name: str, during: DuringWindow, *times: TimeWindow | OneOff) -> Main
 
 
 HOUR = OneOff(START, START + timedelta(hours=1))
-SUNDAY_NIGHT = TimeWindow(ZoneInfo("Europe/Berlin"), weekdays=((6, 6),), times=((120, 240),))
+
+
+def sunday_night(zone: str) -> TimeWindow:
+    return TimeWindow(ZoneInfo(zone), weekdays=((6, 6),), times=((120, 240),))
+
+
 RULES = (
     rule("Lag", hold_seconds=300),
     rule("Flaky", threshold=Threshold(3, 600)),
@@ -63,7 +68,8 @@ STAGES = Stages(
         window("drop", DuringWindow.DROP, HOUR),
         window("record", DuringWindow.RECORD, HOUR),
         window("ticket", DuringWindow.TICKET_ONLY, HOUR),
-        window("night", DuringWindow.TICKET_ONLY, SUNDAY_NIGHT),
+        window("berlin", DuringWindow.TICKET_ONLY, sunday_night("Europe/Berlin")),
+        window("sydney", DuringWindow.TICKET_ONLY, sunday_night("Australia/Sydney")),
     ),
 )
 POLICY = policy(RULES, stages=STAGES)
@@ -157,15 +163,22 @@ def test_each_kind_of_maintenance_lets_through_what_it_says_and_all_at_its_end(
     nothing_else_arrives(day)
 
 
-@pytest.mark.parametrize(("month", "date", "ends"), [(3, 29, 2), (10, 25, 3)])
-def test_a_night_in_which_the_clocks_change_ends_when_the_clocks_say_so(day, nothing_else_arrives, month, date, ends):
-    """02:00-04:00 in Berlin: from 01:00 UTC for one hour in spring, from 00:00 UTC for three in autumn."""
-    begin = datetime(2026, month, date, 1, 30, tzinfo=UTC)
-    day.advance(seconds=(begin - day.now()).total_seconds())
-    day.fires("NodeDown", window="night")
-    day.advance(seconds=(begin.replace(hour=ends, minute=0) - day.now()).total_seconds() - 1)
+@pytest.mark.parametrize(
+    ("where", "begins_at", "minutes"),
+    [
+        ("berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC), 60),
+        ("sydney", datetime(2026, 4, 4, 15, 0, tzinfo=UTC), 180),
+    ],
+)
+def test_a_night_in_which_the_clocks_change_ends_when_the_clocks_say_so(
+    day, nothing_else_arrives, where, begins_at, minutes
+):
+    """From 02:00 to 04:00 it is one hour where the clocks are put forward, and three where they are put back."""
+    day.advance(seconds=(begins_at - day.now()).total_seconds())
+    day.fires("NodeDown", window=where)
+    day.advance(minutes=minutes, seconds=-2)
     assert (day.pages(), len(day.tickets.kept)) == ([], 1)
-    day.advance(seconds=3)
+    day.advance(seconds=4)
     assert day.pages() == [ADA]
     answered(day)
     nothing_else_arrives(day)

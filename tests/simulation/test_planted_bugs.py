@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.core import escalation, settle
+from ingestd.core import dedup, escalation, lifecycle, restraint, settle
 from ingestd.core.delivery import DeliveryState
-from ingestd.core.effects import Decision
-from ingestd.store import apply, inbox, outbox
+from ingestd.core.effects import Decision, Verdict, VerdictReason
+from ingestd.core.incident import AlertState
+from ingestd.store import apply, inbox, outbox, watches
 from ingestd.testing.simulation import BrokenPromise, Simulation
 
 SEEDS_MAX = 40
@@ -107,6 +108,37 @@ def _save(connection, delivery) -> None:
     connection.execute(update(table).where(table.c.key == delivery.key).values(row_of(delivery)))
 
 
+def keep_back_without_a_watch(patch: pytest.MonkeyPatch) -> None:
+    """What is held back is written, when to look at it again is not."""
+    patch.setattr(watches, "save", lambda *_: None)
+
+
+def never_look_again(patch: pytest.MonkeyPatch) -> None:
+    """What was held back stays so after the end of what held it back."""
+    patch.setattr(watches, "due", lambda *_: [])
+    patch.setattr(watches, "next_due_at", lambda _: None)
+
+
+def swallow_the_end_of_what_is_held_back(patch: pytest.MonkeyPatch) -> None:
+    original = dedup._judge_resolved
+
+    def judge(alert, known, *, keep_vanished):
+        if known is not None and known.state is AlertState.HELD:
+            return dedup.Judgement(Verdict.STALE, VerdictReason.RESOLVE_REPEATED)
+        return original(alert, known, keep_vanished=keep_vanished)
+
+    patch.setattr(dedup, "_judge_resolved", judge)
+
+
+def page_for_what_is_explained(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(restraint, "_quiet", lambda label: label)
+
+
+def let_a_release_bring_nothing_about(patch: pytest.MonkeyPatch) -> None:
+    """What still fires at the end of a window stays as quiet as it was."""
+    patch.setattr(lifecycle, "unquiet", lambda _draft, incident, _label, _policy: incident)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -118,6 +150,11 @@ def _save(connection, delivery) -> None:
         write_the_facts_without_the_deadlines,
         take_a_dead_process_for_one_that_sent_nothing,
         forget_that_it_was_done,
+        keep_back_without_a_watch,
+        never_look_again,
+        swallow_the_end_of_what_is_held_back,
+        page_for_what_is_explained,
+        let_a_release_bring_nothing_about,
     ],
 )
 @pytest.mark.timeout(240)
