@@ -206,6 +206,7 @@ def _known(document: Document, config: Config | None) -> Known:
         teams={name: _route(team) for name, team in teams.items()},
         policies=names(document.root, "policies"),
         connectors=names(document.root, "connectors"),
+        people=names(document.root, "people"),
     )
 
 

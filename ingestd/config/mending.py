@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ingestd.config.problems import nearest
-from ingestd.config.validation import Place, choices, keys_at, validate
+from ingestd.config.validation import Place, choices, key_meant, validate
 from ingestd.config.yaml_tree import Document, Entry, Mapping, Node, Scalar, Sequence, Span, to_python
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -59,6 +59,12 @@ def validate_rest(
     return None, False
 
 
+def written_name(node: Node, key: str) -> str:
+    """What stands under a key before anything is mended; empty if it is no text."""
+    found = node.get(key) if isinstance(node, Mapping) else None
+    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else ""
+
+
 def _empty(node: Node, left_out: Collection[str] = ()) -> Iterator[Place]:
     """The places of keys without a value. What a ticket is opened with is its connector's own affair."""
     if isinstance(node, Mapping):
@@ -91,13 +97,15 @@ def _take_out(
     node: Node, model: type[BaseModel], place: Place, error: ErrorDetails, stand_ins: MappingOf[str, Any]
 ) -> bool:
     if error["type"] == "missing" or not place:
+        if _existing(node, error["loc"])[-1:] == error["loc"][-1:]:
+            return True  # another key was taken for it
         if len(error["loc"]) > 1 and place:
             return _remove(node, place, stand_ins)
         return _fill_in(node, [str(key) for key in error["loc"]], stand_ins)
     if error["type"] == "extra_forbidden":
-        return _rename_or_remove(node, place, keys_at(model, place[:-1]))
+        return _rename_or_remove(node, place, key_meant(model, error["loc"]))
     if error["loc"][-1] == "[key]" and error["type"] == "enum":
-        return _rename_or_remove(node, place, choices(error.get("ctx", {})))
+        return _rename_or_remove(node, place, nearest(str(place[-1]), choices(error.get("ctx", {}))))
     if error["type"] in {"enum", "literal_error"} and _choose(_at(node, place), choices(error.get("ctx", {}))):
         return True
     return _remove(node, place, stand_ins)
@@ -152,12 +160,12 @@ def _remove(node: Node, place: Place, stand_ins: MappingOf[str, Any]) -> bool:
     return True
 
 
-def _rename_or_remove(node: Node, place: Place, known: list[str]) -> bool:
+def _rename_or_remove(node: Node, place: Place, meant: str) -> bool:
+    """Take a key for the one that is meant, or out."""
     holder = _at(node, place[:-1])
     if not isinstance(holder, Mapping):
         return False
     entry = holder.entries.pop(str(place[-1]))
-    meant = nearest(str(place[-1]), known)
     if meant and meant not in holder.entries:
         holder.entries[meant] = entry
     return True

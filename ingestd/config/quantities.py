@@ -36,6 +36,11 @@ def as_written(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
     return value.text if isinstance(value, WrittenInt | WrittenFloat) else value
 
 
+def is_duration(value: Any) -> bool:  # noqa: ANN401 (a value from YAML)
+    """Whether this is how a duration is written, whatever its size."""
+    return isinstance(value, str) and bool(value) and _DURATION.fullmatch(value) is not None
+
+
 def parse_duration(value: Any) -> int:  # noqa: ANN401 (a value from YAML)
     """Seconds from ``30s``, ``5m``, ``2h``, ``1d`` or several of them, largest first: ``1h30m``. Zero is ``0s``."""
     hint = "write 30s, 5m, 2h or 1d"

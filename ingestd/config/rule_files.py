@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ingestd.config.mending import validate_rest
+from ingestd.config.mending import validate_rest, written_name
 from ingestd.config.problems import Problem
 from ingestd.config.rule_lints import Homes, lint_rules
 from ingestd.config.rule_model import RuleFileModel, RuleModel
@@ -83,7 +83,7 @@ def _homes_by_name(reading: _Reading) -> Homes:
     windows = zip(reading.stages.maintenance, reading.stages.homes["maintenance"], strict=True)
     return Homes(
         rules={draft.name: home for draft, home in zip(reading.drafts, reading.homes, strict=True)},
-        windows={window.name: home for window, home in windows},
+        windows={window.name: home for window, home in windows if window.name},
         response=reading.stages.response_home,
     )
 
@@ -147,11 +147,14 @@ def _read_file(document: Document, reading: _Reading) -> None:
     rules = root.get("rules") if isinstance(root, YamlMapping) else None
     # Each rule by itself: one that is wrong must not hide what is wrong with the others.
     for number, node in enumerate(rules.items if isinstance(rules, Sequence) else ()):
-        rule, is_whole = validate_rest(document, node, RuleModel, {"rule": f"rule-{number + 1}", "match": []})
+        written, stand_in = written_name(node, "rule"), f"rule-{number + 1}"
+        rule, is_whole = validate_rest(document, node, RuleModel, {"rule": stand_in, "match": []})
         if rule is not None:
             if not is_whole:
                 reading.partial.add(len(reading.drafts))
-            reading.drafts.append(_draft(document, root, number, rule, head, reading))
+            draft = _draft(document, root, number, rule, head, reading)
+            # A name that nobody wrote means nothing to anybody.
+            reading.drafts.append(replace(draft, name="") if draft.name == stand_in != written else draft)
             reading.homes.append((document, number))
 
 

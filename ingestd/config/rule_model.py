@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainValidator
 from ingestd.config.model import PolicyChoice, TicketChoice
 from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, parse_at
 from ingestd.config.section import Explained
+from ingestd.config.shapes import by_or_within, count_within, list_of, mapping_like, matchers_as_pairs, without_dash
 from ingestd.config.stage_model import (
     ExtractList,
     FieldList,
@@ -19,7 +20,6 @@ from ingestd.config.stage_model import (
     OfficeHoursModel,
     ResponseModel,
     ServiceModel,
-    as_list,
 )
 from ingestd.core.conduct import Mode, ResolveOn
 from ingestd.core.names import Level, Severity
@@ -39,6 +39,18 @@ def _parse_expiry(value: Any) -> datetime:  # noqa: ANN401 (a value from YAML)
 Expiry = Annotated[datetime, PlainValidator(_parse_expiry, json_schema_input_type=str)]
 
 
+_THE_TARGET: Final = "leave it out: the target is what this rule itself matches"
+_OF_INHIBITION: Final[Mapping[str, str]] = {
+    "source_matchers": "write  match",
+    "source_match": "write  match",
+    "source_match_re": "write  match",
+    "target_matchers": _THE_TARGET,
+    "target_match": _THE_TARGET,
+    "target_match_re": _THE_TARGET,
+}
+"""Alertmanager's words."""
+
+
 class CountModel(Explained):
     """So many within a time."""
 
@@ -51,6 +63,8 @@ class CountModel(Explained):
 class PairModel(Explained):
     """Other alerts: which ones, and what they must have in common with this one."""
 
+    ELSEWHERE: ClassVar[Mapping[str, str]] = _OF_INHIBITION
+
     match: Annotated[MatcherList, Field(min_length=1)]
     """Matchers that must all hold for the other alert."""
     equal: FieldList = ()
@@ -60,7 +74,7 @@ class PairModel(Explained):
 InhibitList = Annotated[
     tuple[PairModel, ...],
     Field(max_length=20),
-    BeforeValidator(as_list, json_schema_input_type=PairModel | list[PairModel]),
+    BeforeValidator(matchers_as_pairs, json_schema_input_type=PairModel | list[PairModel]),
 ]
 
 
@@ -118,9 +132,9 @@ class DefaultsModel(Explained):
     """A word of yours: availability, capacity, security."""
     team: Name | None = None
     """A team of the configuration. Without it: default."""
-    dedup: DedupModel = DedupModel()
+    dedup: Annotated[DedupModel, mapping_like(by_or_within)] = DedupModel()
     """What counts as the same thing."""
-    correlate: CorrelateModel = CorrelateModel()
+    correlate: Annotated[CorrelateModel, mapping_like(by_or_within)] = CorrelateModel()
     """What belongs into one incident."""
     title: Text | None = None
     """A template for the title: "{{ labels.service }}: {{ summary }}". Without it: the alert's name and summary."""
@@ -134,9 +148,9 @@ class DefaultsModel(Explained):
     """A link for whoever is paged. Without it: the alert's own runbook_url."""
     hold_seconds: Waiting | None = Field(default=None, alias="hold")
     """No ticket and no page if it clears within this time: 5m, at most 7d."""
-    flap: CountModel | None = None
+    flap: Annotated[CountModel, mapping_like(count_within)] | None = None
     """What fires so often is flapping: it counts as over only when it has been quiet for that time."""
-    threshold: CountModel | None = None
+    threshold: Annotated[CountModel, mapping_like(count_within)] | None = None
     """Nothing happens before the same thing has fired so often within that time."""
     inhibit_by: InhibitList | None = None
     """Nothing happens while such another alert fires."""
@@ -171,8 +185,30 @@ class RuleModel(DefaultsModel):
     """Matchers of which none may hold."""
 
 
+_IN_CONFIGURATION: Final = "that stands in the configuration, config.yaml"
+_IN_A_RULE_FILE: Final[Mapping[str, str]] = {
+    "silences": "silences are made at run time:  ingestd silence add;  for planned times write  maintenance",
+    "routes": "write a list of rules:  rules: [{rule: NAME, match: [...], page: POLICY}]",
+    "route": "write a list of rules:  rules: [{rule: NAME, match: [...], page: POLICY}]",
+    "groups": "those are rules of Prometheus: here stands what comes of their alerts, under  rules",
+    "inhibit_rules": "write  inhibit_by  in the rule that is to wait",
+    "time_intervals": "write the times where they are used:  maintenance  or  office_hours",
+    "mute_time_intervals": "write  maintenance",
+    "receivers": _IN_CONFIGURATION,
+    "teams": _IN_CONFIGURATION,
+    "people": _IN_CONFIGURATION,
+    "policies": _IN_CONFIGURATION,
+    "connectors": _IN_CONFIGURATION,
+    "sources": _IN_CONFIGURATION,
+    "timezone": _IN_CONFIGURATION,
+}
+"""What people look for at the top of a rule file, and where it is."""
+
+
 class RuleFileModel(Explained):
     """One file of the rules folder. One of them may hold the ``severity`` matrix: rows are impact, columns urgency."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = _IN_A_RULE_FILE
 
     version: Literal[1] = 1
     """Of this format."""
@@ -184,15 +220,17 @@ class RuleFileModel(Explained):
     """What each severity sets in motion. In one file only; a severity that is left out pages now."""
     office_hours: OfficeHoursModel | None = None
     """When people are at work, for severities that page in office-hours. In one file only."""
-    services: Annotated[dict[Text, ServiceModel], Field(max_length=10_000)] = Field(default_factory=dict)
+    services: Annotated[
+        dict[Text, ServiceModel], Field(max_length=10_000), without_dash("checkout: {team: payments}")
+    ] = Field(default_factory=dict)
     """The service catalogue: what is known of a service, by the value of the label service."""
-    enrich: list[Any] = Field(default_factory=list)
+    enrich: Annotated[list[Any], list_of("name: ...")] = Field(default_factory=list)
     """Steps before the rules: labels renamed, extracted, added. Each is an ``EnrichModel``."""
-    maintenance: list[Any] = Field(default_factory=list)
+    maintenance: Annotated[list[Any], list_of("name: ...")] = Field(default_factory=list)
     """Times at which some alerts bring about less. Each is a ``MaintenanceModel``."""
     defaults: DefaultsModel = DefaultsModel()
     """What rules of this file have where they say nothing themselves."""
-    rules: list[Any] = Field(default_factory=list)
+    rules: Annotated[list[Any], list_of("rule: ...")] = Field(default_factory=list)
     """From top to bottom; the first rule that matches decides. Each is a ``RuleModel``; they are validated one by one."""
-    tests: list[Any] = Field(default_factory=list)
+    tests: Annotated[list[Any], list_of("name: ...")] = Field(default_factory=list)
     """What must come of alerts; the daemon does not read them. Each is a ``RuleTestModel``; see ``trial.rule_tests``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
-from ingestd.config.mending import validate_rest
+from ingestd.config.mending import validate_rest, written_name
 from ingestd.config.problems import Problem, did_you_mean
 from ingestd.config.rule_model import RuleFileModel
 from ingestd.config.stage_model import EnrichModel, MaintenanceModel, ServiceModel
@@ -54,14 +54,19 @@ class StageReading:
             self._read_service(document, name, service)
         # Each entry by itself: one that is wrong must not hide what is wrong with the others.
         for number, node in _entries(root, "enrich"):
-            step, _ = validate_rest(document, node, EnrichModel, {"name": f"step-{number + 1}", "add": {"_": "_"}})
+            written, stand_in = written_name(node, "name"), f"step-{number + 1}"
+            step, _ = validate_rest(document, node, EnrichModel, {"name": stand_in, "add": {"_": "_"}})
             if step is not None:
-                self.enrich.append(_enrich_draft(step))
+                self.enrich.append(
+                    _enrich_draft(step, step.name if step.name != stand_in or written == stand_in else "")
+                )
                 self.homes["enrich"].append((document, number))
         for number, node in _entries(root, "maintenance"):
-            window, _ = validate_rest(document, node, MaintenanceModel, {**_ANY_WINDOW, "name": f"window-{number + 1}"})
+            written, stand_in = written_name(node, "name"), f"window-{number + 1}"
+            window, _ = validate_rest(document, node, MaintenanceModel, {**_ANY_WINDOW, "name": stand_in})
             if window is not None:
-                self._read_window(document, number, window, zone)
+                name = window.name if window.name != stand_in or written == stand_in else ""
+                self._read_window(document, number, window, name, zone)
 
     def check_teams(self, known: Known, problems: list[Problem]) -> None:
         """Add a problem for every team of the catalogue that there is not."""
@@ -121,17 +126,18 @@ class StageReading:
         self.services[name] = Service(name, service.team, service.impact, service.runbook, dict(service.labels))
         self._service_homes[name] = document
 
-    def _read_window(self, document: Document, number: int, window: MaintenanceModel, zone: tzinfo) -> None:
+    def _read_window(self, document: Document, number: int, window: MaintenanceModel, name: str, zone: tzinfo) -> None:
         span = locate(document.root, ("maintenance", number, "name"))
         line = span.line if span else 0
-        if window.name in self._windows:
-            text = f'there is another maintenance window "{window.name}"'
-            document.report(span, "duplicate-rule", text, hint=f"in {self._windows[window.name]}")
-        self._windows.setdefault(window.name, f"{document.file}:{line}")
+        if name in self._windows:
+            text = f'there is another maintenance window "{name}"'
+            document.report(span, "duplicate-rule", text, hint=f"in {self._windows[name]}")
+        if name:
+            self._windows.setdefault(name, f"{document.file}:{line}")
         times = tuple(window_of(one, zone) for one in window.when)
         self.maintenance.append(
             MaintenanceDraft(
-                name=window.name,
+                name=name,
                 match=window.match,
                 match_any=window.match_any,
                 unless=window.unless,
@@ -149,9 +155,9 @@ def _entries(root: Node, section: str) -> list[tuple[int, Node]]:
     return list(enumerate(found.items)) if isinstance(found, Sequence) else []
 
 
-def _enrich_draft(step: EnrichModel) -> EnrichDraft:
+def _enrich_draft(step: EnrichModel, name: str) -> EnrichDraft:
     return EnrichDraft(
-        name=step.name,
+        name=name,
         match=step.match,
         rename=tuple(step.rename.items()),
         extract=tuple(ExtractDraft(one.source, one.regex) for one in step.extract),

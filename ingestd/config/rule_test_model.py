@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from ingestd.config.model import PolicyChoice
-from ingestd.config.quantities import DurationSeconds, Instant, Name, Text, Zone, duration_range, fault, none_word
+from ingestd.config.quantities import (
+    NAME_PATTERN,
+    DurationSeconds,
+    Instant,
+    Name,
+    Text,
+    Zone,
+    duration_range,
+    fault,
+    is_duration,
+    none_word,
+)
 from ingestd.config.section import Explained
 from ingestd.config.stage_model import MatcherList
 from ingestd.config.yaml_tree import WrittenInt
@@ -19,6 +31,12 @@ STEPS_COUNT_MAX = 1000
 
 def _fields(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
     if isinstance(value, dict):
+        inside = value.get("labels")
+        if isinstance(inside, dict):
+            first = next(
+                (f"{name}: {one}" for name, one in inside.items() if isinstance(one, str)), "alertname: DiskFull"
+            )
+            raise fault("alert", "labels stand directly in an alert", f"write  {{{first}, ...}}"[:200])
         return value
     raise fault("alert", "an alert is a mapping of labels", "write  {alertname: DiskFull, env: prod}")
 
@@ -31,7 +49,8 @@ def parse_pages(value: Any) -> int | tuple[str, ...]:  # noqa: ANN401 (a value f
         return tuple(value)
     if value == "none":
         return 0
-    raise fault("value", "pages are a count, or the people who got them", "write  1, [asha, ben] or none")
+    meant = f"[{value}]" if isinstance(value, str) and re.fullmatch(NAME_PATTERN, value) else "1, [asha, ben] or none"
+    raise fault("value", "pages are a count, or the people who got them", f"write  {meant}")
 
 
 AlertFields = Annotated[
@@ -163,6 +182,14 @@ class RuleTestModel(Explained):
     """A history, step by step."""
     expect: ExpectModel | None = None
     """What must hold at the end."""
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _is_an_instant(cls, value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+        if is_duration(value):
+            hint = f"an offset belongs into steps:  steps: [{{at: {value}, alert: {{...}}}}]"
+            raise fault("instant", "this is not an instant", hint)
+        return value
 
     @model_validator(mode="after")
     def _is_one_history(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ingestd.config.problems import did_you_mean
+from ingestd.config.problems import did_you_mean, nearest
 from ingestd.config.quantities import NAME_PATTERN
 from ingestd.config.yaml_tree import (
     Document,
@@ -47,6 +47,13 @@ _WANTED = {
     "secret_type": "text",
 }
 _NAME_HINT = "letters, digits, _ . and -; a letter or digit first; at most 64"
+_IS_SEVERITY = "critical"
+_OTHER_SCALES = {
+    f"{letters}{number}": word
+    for letters in ("p", "sev", "s")
+    for number, word in enumerate(("critical", "high", "medium", "low", "low"), start=1)
+} | {"warning": "medium", "info": "low"}
+"""Severities of other systems, and which of ours each is."""
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -74,11 +81,14 @@ def report_all(document: Document, node: Node | None, model: type[BaseModel], er
     """Add one problem for each error that pydantic found below ``node``."""
     found = list(errors)
     broken_inside = {error["loc"][:depth] for error in found for depth in range(len(error["loc"]))}
+    meant = {(*loc[:-1], key_meant(model, loc)) for loc in (e["loc"] for e in found if e["type"] == "extra_forbidden")}
     seen: set[tuple[Span | None, str]] = set()
     known_bad = {(problem.line, problem.column) for problem in document.problems if problem.line}
     for error in found:
         if error["type"] == "too_short" and error["loc"] in broken_inside:
             continue  # pydantic counts only the items without errors
+        if error["type"] == "missing" and error["loc"] in meant:
+            continue  # it is there under another name, and that is told
         span, code, text, hint = _describe(error, node, model)
         if span is not None and code != "missing-key" and (span.line, span.column) in known_bad:
             continue  # a secret that could not be read need not also be too short
@@ -114,8 +124,7 @@ def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) ->
     context: dict[str, Any] = error.get("ctx", {})
     name = str(place[-1]) if place else ""
     if kind == "extra_forbidden":
-        found = _model_at(model, place[:-1])
-        hint = getattr(found, "ELSEWHERE", {}).get(name) or did_you_mean(name, keys_at(model, place[:-1]))
+        hint = elsewhere(model, place) or did_you_mean(name, keys_at(model, place[:-1]))
         return locate(root, place, at_key=True), "unknown-key", f'unknown key "{_short(name)}"', hint
     if kind == "missing":
         node, key_span = _walk(root, place[:-1])
@@ -126,7 +135,7 @@ def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) ->
         span = locate(root, place[:-1], at_key=True)
         key = str(place[-2])
         if kind == "enum":
-            return span, "unknown-key", f'unknown key "{_short(key)}"', did_you_mean(key, choices(context))
+            return span, "unknown-key", f'unknown key "{_short(key)}"', _meant(key, choices(context))
         return span, "name", f'"{_short(key)}" is not a name', _NAME_HINT
     node, _ = _walk(root, place)
     span = node.span if node is not None else None
@@ -144,7 +153,7 @@ def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | 
         words = choices(context)
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, str):
-            hint = did_you_mean(value, words)
+            hint = _meant(value, words)
             return "value", f'"{_short(value)}" is not one of {", ".join(words)}', hint if "mean" in hint else ""
         return "value", f"this must be {'one of ' if len(words) > 1 else ''}{', '.join(words)}", ""
     if kind in _BOUNDS:
@@ -166,6 +175,12 @@ def _word(kind: str, error: ErrorDetails, context: dict[str, Any], node: Node | 
     if kind == "value_error" and "error" in context:
         return "value", str(context["error"]), ""
     return "value", error["msg"][:1].lower() + error["msg"][1:], ""
+
+
+def _meant(word: str, known: list[str]) -> str:
+    """A hint with the word that is meant; a severity may be one of another scale."""
+    same = _OTHER_SCALES.get(word.lower().replace("-", ""), "")
+    return did_you_mean(same if same in known and _IS_SEVERITY in known else word, known)
 
 
 def _wrong_type(wanted: str, node: Node | None) -> tuple[str, str, str]:
@@ -193,6 +208,20 @@ def choices(context: dict[str, Any]) -> list[str]:
     """The words of an enum or literal, from pydantic's ``'a', 'b' or 'c'``."""
     expected = str(context.get("expected", ""))
     return [word.strip("'\" ") for word in expected.replace(" or ", ", ").split(", ") if word]
+
+
+def elsewhere(model: type[BaseModel], place: Place) -> str:
+    """What is said of a key that is a word of other systems, or stands elsewhere; empty if it is neither."""
+    known: typing.Mapping[str, str] = getattr(_model_at(model, place[:-1]), "ELSEWHERE", {})
+    return known.get(str(place[-1]), "")
+
+
+def key_meant(model: type[BaseModel], place: Place) -> str:
+    """The key for which an unknown one stands; empty if it may be any or none."""
+    said, known = elsewhere(model, place), keys_at(model, place[:-1])
+    if said:
+        return next((key for key in known if said == f"write  {key}"), "")
+    return nearest(str(place[-1]), known)
 
 
 def keys_at(model: type[BaseModel], place: Place) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
@@ -187,6 +187,8 @@ _Some = Field(default=(), min_length=1, max_length=100)
 
 class WhenModel(Explained):
     """When something holds: every part that is written must agree; or once, from an instant to another."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {"location": "write  tz", "timezone": "write  tz"}
 
     weekdays: tuple[Weekdays, ...] = _Some
     """['monday:friday', sunday]; mon to sun will do."""

@@ -6,7 +6,7 @@ Everything that is wrong is reported at once, each with the place inside the rul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ingestd.core.condition import Condition
 from ingestd.core.enrich import EnrichStep, Extraction
@@ -75,6 +75,8 @@ def compile_rules(drafts: Sequence[RuleDraft], stages: Stages, known: Known) -> 
 
 
 def _check_name(faults: _Faults, draft: RuleDraft, first: dict[str, RuleDraft]) -> None:
+    if not draft.name:
+        return
     if draft.name in first:
         other = first[draft.name]
         text = f'there is another rule "{draft.name}"'
@@ -101,24 +103,28 @@ def _unmatched(matrix: Mapping[tuple[Level, Level], Severity], known: Known) -> 
     )
 
 
+_NAMELESS: Final = {"rules": "this rule", "enrich": "this step", "maintenance": "this window"}
+
+
 class _Faults:
     """Gathers what is wrong with one entry of a section, and parses texts so that every fault has its place."""
 
     def __init__(self, section: str, index: int, name: str) -> None:
         self._section = section
         self._index = index
-        self._what = {"rules": "rule", "enrich": "enrich step"}.get(section, section) + f' "{name}"'
+        kind = {"rules": "rule", "enrich": "enrich step"}.get(section, section)
+        self._what = f'{kind} "{name}"' if name else _NAMELESS[section]
         self.found: list[Fault] = []
 
     def add(self, place: tuple[str | int, ...], code: str, text: str, hint: str = "") -> None:
         """Note a fault that concerns a whole value."""
         self.found.append(Fault(self._index, place, code, text, hint, section=self._section))
 
-    def unknown(self, place: tuple[str | int, ...], what: str, word: str, known: Iterable[str]) -> None:
-        """Note a name that stands for nothing."""
+    def unknown(self, place: tuple[str | int, ...], what: str, word: str, known: Iterable[str], hint: str = "") -> None:
+        """Note a name that stands for nothing; without ``hint`` the nearest of those that are known is the hint."""
         text = f'{what} "{word}" is not defined'
         names = tuple(sorted(known))
-        fault = Fault(self._index, place, f"unknown-{what}", text, word=word, known=names, section=self._section)
+        fault = Fault(self._index, place, f"unknown-{what}", text, hint, word=word, known=names, section=self._section)
         self.found.append(fault)
 
     def each(self, texts: Iterable[str], place: tuple[str | int, ...], parse: Callable[[str], T]) -> tuple[T, ...]:
@@ -257,7 +263,8 @@ class _RuleCompiler:
         if team not in known.teams:
             faults.unknown(("team",), "team", team, known.teams)
         if draft.page is not None and draft.page not in known.policies:
-            faults.unknown(("page",), "policy", draft.page, known.policies | {"none"})
+            hint = f"{draft.page} is a person; page names a policy" if draft.page in known.people else ""
+            faults.unknown(("page",), "policy", draft.page, known.policies | {"none"}, hint)
         if draft.ticket is not None and draft.ticket.connector not in known.connectors:
             faults.unknown(("ticket", "to"), "connector", draft.ticket.connector, known.connectors)
 

@@ -24,6 +24,7 @@ class Known:
     teams: Mapping[str, TeamRoute] = field(default_factory=dict)
     policies: frozenset[str] = frozenset()
     connectors: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
 
     def route_of(self, team: str) -> TeamRoute:
         """The team's route, with what the default team has where it says nothing."""
@@ -53,7 +54,7 @@ class PairDraft:
 
 @dataclass(frozen=True, slots=True)
 class EnrichDraft:
-    """A step of the enrich stage as written."""
+    """A step of the enrich stage as written. The name is empty if none was."""
 
     name: str
     match: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class EnrichDraft:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceDraft:
-    """A maintenance window as written; its times have been read."""
+    """A maintenance window as written; its times have been read. The name is empty if none was."""
 
     name: str
     match: tuple[str, ...] | None
@@ -93,7 +94,8 @@ class Stages:
 class RuleDraft:
     """A rule as written, with its file's defaults filled in. None means that neither says anything.
 
-    ``has_ticket`` and ``has_page`` tell a ``none`` that was written from a key that was left out.
+    ``has_ticket`` and ``has_page`` tell a ``none`` that was written from a key that was left out. The name is empty if none was written:
+    such a rule is of no use, but more may be wrong with it.
     """
 
     name: str

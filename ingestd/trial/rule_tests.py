@@ -296,7 +296,10 @@ class _Reader:
             for number, name in listed:
                 if isinstance(name, str) and name not in known:
                     at = (*place, key) if number is None else (*place, key, number)
-                    self._report(at, f"unknown-{what}", f'{what} "{name}" is not defined', did_you_mean(name, known))
+                    hint = did_you_mean(name, known)
+                    if key == "page" and name in self._names.by_key["pages"][1]:
+                        hint = f"{name} is a person; page names a policy, pages people"
+                    self._report(at, f"unknown-{what}", f'{what} "{name}" is not defined', hint)
 
     def _report(self, place: Place, code: str, text: str, hint: str = "") -> None:
         self._document.report(locate(self._node, place), code, text, hint=hint)

@@ -11,11 +11,6 @@ EDITS = [
         "auth: none",
         "auht: none",
         """\
-config.yaml:2:3: error[missing-key]: the key "auth" is missing in "am"
-  |
-2 |   am: {kind: alertmanager, auht: none}
-  |   ^^
-
 config.yaml:2:28: error[unknown-key]: unknown key "auht"
   |
 2 |   am: {kind: alertmanager, auht: none}

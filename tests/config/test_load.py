@@ -104,7 +104,6 @@ def test_a_connectors_settings_are_checked_with_places(load_text, good):
     with pytest.raises(ConfigProblems) as caught:
         settings_of(load_text(config), TYPES, TYPES)
     assert [(problem.line, problem.column, problem.code, problem.text) for problem in caught.value.problems] == [
-        (4, 3, "missing-key", 'the key "path" is missing'),
         (4, 34, "unknown-key", 'unknown key "pth"'),
         (5, 67, "type", "this must be a path, not a number"),
         (5, 78, "type", "this must be a whole number, not text"),

@@ -43,7 +43,7 @@ rules/payments.yaml:5:25: error[type]: this must be a whole number, not text
 rules/payments.yaml:5:21: error[value]: pages are a count, or the people who got them
   |
 5 |     expect: {pages: asha}
-  |                     ^^^^ write  1, [asha, ben] or none
+  |                     ^^^^ write  [asha]
 """,
         id="pages that are neither count nor list",
     ),
