@@ -226,8 +226,8 @@ CODES: Final[dict[str, Code]] = {
         'title: "{{ labels.host }}"',
     ),
     "comment": Code(
-        "After a matcher without quotes stands a #: YAML takes the rest of the line for a comment.",
-        "Quote the matcher if the rest belongs to it; else move the comment to a line of its own.",
+        "After a matcher, title or summary without quotes stands a #: YAML takes the rest of the line for a comment.",
+        "Quote the text if the rest belongs to it; else move the comment to a line of its own.",
         "- summary = disk #1",
         "- 'summary = disk #1'",
     ),

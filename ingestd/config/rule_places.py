@@ -11,6 +11,7 @@ from ingestd.config.yaml_tree import Mapping as YamlMapping
 from ingestd.core.rule_draft import Fault
 
 _MATCHER_KEYS = ("match", "match_any", "unless")
+_TEXT_KEYS = ("title", "summary")
 _NAME_KEYS = {"rules": "rule", "enrich": "name", "maintenance": "name"}
 
 
@@ -53,25 +54,29 @@ def _inside(document: Document, node: Scalar, offset: int, length: int) -> Span:
 
 
 def lint_comments(document: Document, root: Node) -> None:
-    """A plain matcher before a ``#``: what follows is a comment, which is not always what the author meant."""
-    for matcher in _plain_matchers(root):
-        line = document.lines[matcher.span.line - 1]
-        end = matcher.span.column - 1 + matcher.span.length
+    """A plain matcher or template before a ``#``: what follows is a comment, which is not always what the author meant."""
+    for what, scalar in _plain_texts(root):
+        line = document.lines[scalar.span.line - 1]
+        end = scalar.span.column - 1 + scalar.span.length
         rest = line[end:]
         if rest.lstrip().startswith("#") and rest[:1] in {" ", "\t"}:
-            span = Span(matcher.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
-            hint = "put the matcher in single quotes if this belongs to it; else move it to a line of its own"
+            span = Span(scalar.span.line, end + 1 + len(rest) - len(rest.lstrip()), len(rest.strip()))
+            hint = f"put the {what} in single quotes if this belongs to it; else move it to a line of its own"
             document.lint(span, "comment", "text after # is ignored", hint=hint)
 
 
-def _plain_matchers(node: Node | None, key: str = "") -> Iterator[Scalar]:
-    """The matchers without quotes, wherever they stand: in rules, enrich steps, windows, what inhibits, silences of tests."""
+def _plain_texts(node: Node | None, key: str = "") -> Iterator[tuple[str, Scalar]]:
+    """What is written without quotes, and what it is: matchers, wherever they stand (rules, enrich steps, windows, what inhibits,
+    silences of tests), and the texts that people read.
+    """
     if isinstance(node, YamlMapping):
         for name, entry in node.entries.items():
-            yield from _plain_matchers(entry.node, name)
+            if isinstance(entry.node, Scalar) and entry.node.is_plain and name in _TEXT_KEYS:
+                yield name, entry.node
+            yield from _plain_texts(entry.node, name)
     elif isinstance(node, Sequence):
         for item in node.items:
             if not isinstance(item, Scalar):
-                yield from _plain_matchers(item)
+                yield from _plain_texts(item)
             elif item.is_plain and key in _MATCHER_KEYS:
-                yield item
+                yield "matcher", item

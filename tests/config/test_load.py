@@ -209,6 +209,13 @@ def test_lint_of_rules_is_kept_with_their_place(load_text):
     ]
 
 
+def test_a_title_cut_short_by_a_comment_is_lint_and_a_word_that_cannot_be_is_not(load_text):
+    rule = "rules:\n  - rule: x\n    match: [a = b]\n    impact: high # said the owner\n    title: Disk #1 is full\n"
+    (problem,) = load_text(rules=rule).lint
+    assert (problem.line, problem.column, problem.length, problem.code) == (5, 17, 10, "comment")
+    assert problem.hint.startswith("put the title in single quotes")
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path):
     with pytest.raises(ConfigProblems, match="cannot read this file: No such file or directory"):
         load(tmp_path / "nothing.yaml", environment={})
