@@ -28,7 +28,7 @@ from ingestd.config.quantities import (
     fault,
     none_word,
 )
-from ingestd.config.schedule_model import OncallTestSection, ScheduleSection
+from ingestd.config.schedule_model import OncallTestSection, ScheduleSection, Target
 from ingestd.config.section import Section
 from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
 from ingestd.core.names import Channel
@@ -111,7 +111,7 @@ class PersonSection(Section):
 class StepSection(Section):
     """One level of a policy: who is paged, and how long to wait for an answer before the next step."""
 
-    page: tuple[Name, ...] = Field(min_length=1, max_length=50)
+    page: tuple[Target, ...] = Field(min_length=1, max_length=50)
     wait_seconds: Annotated[DurationSeconds, duration_range("30s", "7d")] = Field(default=300, alias="wait")
 
 

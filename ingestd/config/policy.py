@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingestd.config.load import Loaded
 from ingestd.config.model import PersonSection
+from ingestd.config.schedules import build_schedules
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
 
@@ -27,6 +28,7 @@ def build_policy(loaded: Loaded) -> Policy:
             for name, policy in config.policies.items()
         },
         channel_connectors=dict(config.channels),
+        schedules=build_schedules(config),
         timing=Timing(
             resolve_grace_seconds=config.incidents.resolve_grace_seconds,
             reopen_within_seconds=config.incidents.reopen_within_seconds,

@@ -17,6 +17,7 @@ from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Mapping, Node, Scalar, Sequence, Span
 from ingestd.core.names import Channel
 from ingestd.core.ruleset import DEFAULT_TEAM
+from ingestd.core.target import PERSON_PREFIX, schedule_of
 
 _ADDRESS_KEYS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
@@ -53,8 +54,20 @@ def _check_policies(document: Document, root: Node | None) -> None:
         steps = policy.get("steps") if isinstance(policy, Mapping) else None
         for step in steps.items if isinstance(steps, Sequence) else ():
             page = step.get("page") if isinstance(step, Mapping) else None
-            for person in page.items if isinstance(page, Sequence) else ():
-                _check_word(document, person, "person", people)
+            for word in page.items if isinstance(page, Sequence) else ():
+                _check_target(document, word, people, names(root, "schedules"))
+
+
+def _check_target(document: Document, node: Node, people: frozenset[str], schedules: frozenset[str]) -> None:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return
+    schedule, name = schedule_of(node.value), node.value.removeprefix(PERSON_PREFIX)
+    if schedule is not None and schedule not in schedules:
+        text = f'schedule "{schedule[:60]}" is not defined'
+        document.report(node.span, "unknown-schedule", text, hint=did_you_mean(schedule, schedules))
+    elif schedule is None and name not in people and ":" not in name:  # the model says what it thinks of another prefix
+        hint = f"write  schedule:{name}" if name in schedules else did_you_mean(name, people)
+        document.report(node.span, "unknown-person", f'person "{name[:60]}" is not defined', hint=hint)
 
 
 def _check_people(document: Document, root: Node | None) -> None:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 
 from ingestd.config.problems import did_you_mean
-from ingestd.config.quantities import Instant, Name, Text, Zone, fault, none_word, parse_at, parse_zone
+from ingestd.config.quantities import NAME_PATTERN, Instant, Name, Text, Zone, fault, none_word, parse_at, parse_zone
 from ingestd.config.section import Section
 from ingestd.config.window_model import WhenModel
 from ingestd.core.rota import Turn, TurnUnit
+from ingestd.core.target import PERSON_PREFIX, SCHEDULE_PREFIX
 from ingestd.core.windows import instant_of
 
 _TURN: Final = re.compile(r"([0-9]{1,4})\s*([A-Za-z]+)")
@@ -22,6 +23,8 @@ _SHORT_UNITS: Final = {"h": TurnUnit.HOUR, "d": TurnUnit.DAY, "w": TurnUnit.WEEK
 _UNITS: Final = {word: unit for unit in TurnUnit for word in (unit.value, f"{unit.value}s")}
 _TURN_HINT: Final = "write  1 week,  2 days,  12 hours  or  1 month"
 TURN_COUNT_MAX: Final = 1000
+TARGET_PREFIXES: Final = (PERSON_PREFIX, SCHEDULE_PREFIX)
+_NAME_HINT: Final = "letters, digits, _ . and -; a letter or digit first; at most 64"
 
 
 def parse_turn(value: Any) -> Turn:  # noqa: ANN401 (a value from YAML)
@@ -71,8 +74,20 @@ def instant_within(at: datetime, zone: tzinfo) -> datetime:
     return at.astimezone(UTC) if at.tzinfo is not None else instant_of(at, zone)
 
 
+def check_target(value: str) -> str:
+    """Whom a step pages: ``asha``, ``person:asha`` or ``schedule:first-line``."""
+    prefix, colon, name = value.partition(":")
+    if colon and f"{prefix}:" not in TARGET_PREFIXES:
+        known = [one.removesuffix(":") for one in TARGET_PREFIXES]
+        raise fault("name", f'a step cannot page a "{prefix[:60]}"', did_you_mean(prefix, known))
+    if not re.fullmatch(NAME_PATTERN, name if colon else prefix):
+        raise fault("name", "this is not a name", _NAME_HINT)
+    return value
+
+
 TurnLength = Annotated[Turn, PlainValidator(parse_turn, json_schema_input_type=str)]
 TestInstant = Annotated[WrittenInstant, PlainValidator(parse_written_instant, json_schema_input_type=str)]
+Target = Annotated[Text, AfterValidator(check_target)]
 PersonChoice = Annotated[Name | None, BeforeValidator(none_word)]
 
 

@@ -14,6 +14,7 @@ from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
 from ingestd.core.policy import EscalationPolicy, Policy
 from ingestd.core.response import PageWhen
+from ingestd.core.target import is_known, person_of, schedule_of
 
 
 def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
@@ -78,9 +79,11 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
 
 
 def _has_new_people(escalation: Escalation, policy: Policy) -> bool:
-    """Whether somebody whom the copy of the policy names is not known any more, and the policy in force names others."""
+    """Whether somebody or a schedule that the copy of the policy names is not known any more, and the policy in force names others."""
     fresh = policy.escalations.get(escalation.policy_name)
-    has_gaps = any(name not in policy.people for step in escalation.steps for name in step.people)
+    has_gaps = any(
+        not is_known(word, policy.people, policy.schedules) for step in escalation.steps for word in step.people
+    )
     return has_gaps and fresh is not None and fresh.steps != escalation.steps
 
 
@@ -97,8 +100,9 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
     escalation = incident.escalation
     assert escalation is not None, "a step is only paged within an escalation"
     step = escalation.step
+    meant = _people_of_step(draft, incident, escalation, policy)
     reached: list[PersonName] = []
-    for name in step.people:
+    for name in meant:
         person = policy.people.get(name)
         channel = next((c for c, _ in person.channels if c in policy.channel_connectors), None) if person else None
         if channel is None:
@@ -107,8 +111,9 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
         incident = _page(draft, incident, name, channel, policy, escalation.level, _why(incident, reason))
         reached.append(name)
     assert incident.escalation is not None, "pages do not end an escalation"
-    unreached = tuple(name for name in step.people if name not in reached)
-    incident = replace(incident, escalation=replace(incident.escalation, unreached=unreached))
+    unreached = tuple(name for name in meant if name not in reached)
+    on_call = meant if meant != step.people else None
+    incident = replace(incident, escalation=replace(incident.escalation, unreached=unreached, on_call=on_call))
     # With nobody to reach the next level is due at once: a gap must never swallow a page.
     wait = step.wait_seconds if reached else 0
     due_at = draft.now + timedelta(seconds=wait)
@@ -118,6 +123,21 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
         draft.note(incident, "page", text, reason=reason)
     draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
     return draft.put_incident(incident)
+
+
+def _people_of_step(draft: Draft, incident: Incident, escalation: Escalation, policy: Policy) -> tuple[PersonName, ...]:
+    """Whom the present step means at this moment, each once. Where nobody is on call the timeline says so."""
+    found: dict[PersonName, None] = {}
+    for word in escalation.step.people:
+        name = person_of(word, policy.schedules, draft.now)
+        if name is not None:
+            found[name] = None
+            continue
+        schedule = schedule_of(word)
+        is_there = schedule in policy.schedules
+        text = f"nobody is on call on “{schedule}”" if is_there else f"there is no schedule “{schedule}” any more"
+        draft.note(incident, "page", f"L{escalation.level}: {text}", reason="nobody_on_call")
+    return tuple(found)
 
 
 def _why(incident: Incident, reason: PageReason) -> str:
@@ -164,7 +184,7 @@ def fail_over(
     draft.note(
         incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True
     )
-    if name not in escalation.step.people or name in escalation.unreached:
+    if name not in escalation.people or name in escalation.unreached:
         return draft.put_incident(incident)
     escalation = replace(escalation, unreached=(*escalation.unreached, name))
     if escalation.is_step_unreachable and not escalation.is_exhausted:

@@ -75,6 +75,8 @@ class Escalation:
     """Who was told, and how; each once, in order."""
     unreached: tuple[PersonName, ...] = ()
     """Who of the present step cannot be reached on any channel."""
+    on_call: tuple[PersonName, ...] | None = None
+    """Whom the present step meant when it was paged; None if that is what it says: it names people alone."""
 
     @property
     def level(self) -> int:
@@ -85,6 +87,11 @@ class Escalation:
     def step(self) -> Step:
         """The step that was paged last."""
         return self.steps[self.step_index]
+
+    @property
+    def people(self) -> tuple[PersonName, ...]:
+        """Whom the present step means: whoever was on call when it was paged; nobody if nobody was."""
+        return self.step.people if self.on_call is None else self.on_call
 
     @property
     def waited_seconds(self) -> int:
@@ -101,8 +108,8 @@ class Escalation:
 
     @property
     def is_step_unreachable(self) -> bool:
-        """Whether nobody of the present step can be reached."""
-        return set(self.step.people) <= set(self.unreached)
+        """Whether nobody of the present step can be reached, or it means nobody."""
+        return set(self.people) <= set(self.unreached)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingestd.core.names import Channel, PersonName
+from ingestd.core.rota import Schedule
 from ingestd.core.ruleset import Ruleset
 
 
@@ -27,6 +28,7 @@ class Step:
     """One level of an escalation: who is paged, and how long to wait for an answer before the next level."""
 
     people: tuple[PersonName, ...]
+    """Words of ``core.target``: people, and schedules whose person of the moment is meant."""
     wait_seconds: int
 
 
@@ -66,6 +68,7 @@ class Policy:
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
     channel_connectors: Mapping[Channel, str] = field(default_factory=dict)
     """Which connector serves a channel."""
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     keep_vanished: frozenset[str] = frozenset()
     """Sources whose vanished series keep their incident open (Grafana's MissingSeries, Paused, RuleDeleted, Updated)."""

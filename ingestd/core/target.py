@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,16 @@ def person_of(word: str, schedules: Mapping[str, Schedule], at: datetime) -> Per
     """
     name = schedule_of(word)
     if name is None:
-        return PersonName(word.removeprefix(PERSON_PREFIX))
+        return _named(word)
     schedule = schedules.get(name)
     return who(schedule, at) if schedule is not None else None
+
+
+def is_known(word: str, people: Container[PersonName], schedules: Container[str]) -> bool:
+    """Whether there is such a person, or such a schedule."""
+    name = schedule_of(word)
+    return _named(word) in people if name is None else name in schedules
+
+
+def _named(word: str) -> PersonName:
+    return PersonName(word.removeprefix(PERSON_PREFIX))

@@ -27,6 +27,7 @@ class UnpagedReason(StrEnum):
     SEVERITY_NEVER = "severity_never"
     OFFICE_HOURS = "office_hours"
     NO_CONTACT = "no_contact"
+    NOBODY_ON_CALL = "nobody_on_call"
     DELIVERY_WAITING = "delivery_waiting"
     CONNECTOR_STOPPED = "connector_stopped"
     DELIVERY_UNCERTAIN = "delivery_uncertain"
@@ -86,6 +87,7 @@ _TEXTS: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.SEVERITY_NEVER: "severity {by} pages nobody (response: page: never)",
     UnpagedReason.OFFICE_HOURS: "severity {by} pages in office hours only",
     UnpagedReason.NO_CONTACT: "{by} has no usable contact",
+    UnpagedReason.NOBODY_ON_CALL: "nobody was on call on “{by}” when its level was due",
     UnpagedReason.DELIVERY_WAITING: "the page to {by} waits",
     UnpagedReason.CONNECTOR_STOPPED: "the connector {by} is stopped, since the service rejects our credentials",
     UnpagedReason.DELIVERY_UNCERTAIN: "it is not certain whether the page to {by} went out",
@@ -116,6 +118,7 @@ _ADVICE: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.SEVERITY_NEVER: "raise impact or urgency in the rule, or set response.{by}.page",
     UnpagedReason.OFFICE_HOURS: "it goes by itself; sooner if response.{by}.page is now",
     UnpagedReason.NO_CONTACT: "give {by} a contact whose channel is under channels:, and reload",
+    UnpagedReason.NOBODY_ON_CALL: "ingestd oncall gaps shows when nobody is; fill them under schedules: and reload",
     UnpagedReason.DELIVERY_WAITING: _WAITS,
     UnpagedReason.CONNECTOR_STOPPED: "mend the credentials of {by} and reload; the page goes by itself then",
     UnpagedReason.DELIVERY_UNCERTAIN: "nothing: it is looked up before it is sent again",

@@ -99,6 +99,8 @@ class EscalationJson(TypeDecorator[Escalation]):
             "paged": [[person, str(channel)] for person, channel in value.paged],
             "unreached": list(value.unreached),
         }
+        if value.on_call is not None:
+            plain["on_call"] = list(value.on_call)
         return _compact(plain)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Escalation | None:  # noqa: ARG002 (SQLAlchemy's signature)
@@ -111,6 +113,8 @@ class EscalationJson(TypeDecorator[Escalation]):
         )
         plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
         plain["unreached"] = tuple(PersonName(name) for name in plain.get("unreached", ()))
+        if "on_call" in plain:
+            plain["on_call"] = tuple(PersonName(name) for name in plain["on_call"])
         return Escalation(**plain)
 
 

@@ -96,6 +96,8 @@ def _nobody_to_reach(case: Case) -> Iterator[Unpaged]:
     for line in case.lines:
         if line.kind == "page" and line.reason == "no_usable_contact":
             yield Unpaged(UnpagedReason.NO_CONTACT, line.text.partition(_NO_CONTACT)[0])
+        elif line.kind == "page" and line.reason == "nobody_on_call":
+            yield Unpaged(UnpagedReason.NOBODY_ON_CALL, line.text.partition("“")[2].rpartition("”")[0])
 
 
 def _of_page(page: Delivery, stopped: Collection[str]) -> Iterator[Unpaged]:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingestd.core.names import PersonName
-from ingestd.core.policy import EscalationPolicy
+from ingestd.core.policy import EscalationPolicy, Step
 from ingestd.testing.outside import Fault
 from ingestd.testing.world import alertmanager_body
 from tests.cli.town import RULES, open_town
@@ -367,6 +367,17 @@ def test_a_person_without_a_contact_and_a_policy_that_is_gone_are_named(town):
     assert town.why("INC-1002") == [
         "policy_gone there is no policy “cy-only” in the configuration, or it has no step",
         "what to do: put the policy “cy-only” under policies: in the configuration and reload",
+    ]
+
+
+def test_a_schedule_with_nobody_on_it_is_named(town):
+    policy = town.world.policy
+    gap = EscalationPolicy("cy-only", (Step((PersonName("schedule:first-line"),), 300),))
+    town.world.reload(replace(policy, escalations={**policy.escalations, "cy-only": gap}))
+    town.world.fires("ForCy", host="c")
+    assert town.why("INC-1001") == [
+        "nobody_on_call nobody was on call on “first-line” when its level was due",
+        "what to do: ingestd oncall gaps shows when nobody is; fill them under schedules: and reload",
     ]
 
 

@@ -125,6 +125,19 @@ def test_gaps_tell_when_nobody_is_on_call_and_fail(bare_shell, config):
     assert (shown.exit_code, shown.stdout) == (0, "no gaps until Wed 2026-04-01 04:14 CEST\n")
 
 
+def test_gaps_tell_when_one_person_is_on_two_levels(bare_shell, config):
+    """Ben has the week until Monday morning, asha the one that begins a week later."""
+    steps = "{steps: [{page: ['schedule:l1']}, {page: [asha]}, {page: ['schedule:l1', ben]}]}"
+    config.write_text(CONFIG.replace("{steps: [{page: [asha], wait: 5m}]}", steps))
+    shown = bare_shell("oncall", "gaps", "--for", "10d", "-o", "json")
+    assert shown.exit_code == 1
+    found = [one for one in json.loads(shown.stdout)["gaps"] if one["kind"] == "two-levels"]
+    assert [(one["name"], one["person"], one["levels"], one["from"], one["to"]) for one in found] == [
+        ("payments-oncall", "ben", [1, 3], "2026-03-02T02:14:00Z", "2026-03-02T08:00:00Z"),
+        ("payments-oncall", "asha", [1, 2], "2026-03-09T08:00:00Z", "2026-03-12T02:14:00Z"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("args", "exit_code", "told"),
     [

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingestd.config.policy import build_policy
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.schedules import build_schedules
+from ingestd.core.policy import Step
 from ingestd.core.rota import Override, Turn, TurnUnit, who
 from ingestd.core.windows import OneOff, TimeWindow
 
@@ -235,6 +237,34 @@ def test_what_is_wrong_is_reported_where_it_stands(load_text, right, before, aft
     assert f"config.yaml:{headline}" in found
     assert hint in found
     assert found.count("config.yaml:") == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "headline", "hint"),
+    [
+        (
+            "schedule:payments-11",
+            'error[unknown-schedule]: schedule "payments-11" is not defined',
+            'did you mean "payments-l1"?',
+        ),
+        ("payments-l1", 'error[unknown-person]: person "payments-l1" is not defined', "write  schedule:payments-l1"),
+        ("person:bne", 'error[unknown-person]: person "bne" is not defined', 'did you mean "ben"?'),
+        ("shedule:l2", 'error[name]: a step cannot page a "shedule"', 'did you mean "schedule"?'),
+        ("team:payments", 'error[name]: a step cannot page a "team"', "known: person, schedule"),
+        ("'schedule:'", "error[name]: this is not a name", "letters, digits"),
+    ],
+)
+def test_a_step_that_pages_what_there_is_not_is_reported(load_text, right, word, headline, hint):
+    found = told(load_text, right.replace("page: [asha], wait: 5m", f"page: [asha, {word}], wait: 5m"))
+    assert f"config.yaml:12:35: {headline}" in found
+    assert hint in found
+
+
+def test_a_step_pages_people_and_schedules(load_text, right):
+    loaded = load_text(right.replace("page: [asha], wait: 5m", "page: [asha, person:ben, schedule:l2], wait: 5m"))
+    policy = build_policy(loaded)
+    assert policy.escalations["default"].steps == (Step(("asha", "person:ben", "schedule:l2"), 300),)
+    assert set(policy.schedules) == {"payments-l1", "l2"}
 
 
 def test_every_problem_is_reported_at_once_and_a_circle_of_layers_too(load_text, right):

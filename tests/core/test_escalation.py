@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -11,7 +12,8 @@ from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, PageReason
 from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
-from ingestd.core.policy import EscalationPolicy, Person, Step
+from ingestd.core.policy import EscalationPolicy, Person, Policy, Step
+from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit
 from ingestd.testing.builders import INC, NOW, escalation, incident
 from ingestd.testing.world import policy
 
@@ -262,3 +264,101 @@ def test_effect_keys_are_derived_and_never_repeat():
     now = escalating.start(draft, incident(), "default", POLICY, PageReason.REOPENED)
     escalating.fail_over(draft, now, ADA, Channel.SMS, POLICY, level=1)
     assert [effect.key for effect in draft.finish().effects] == [f"{INC}/sms/page/2", f"{INC}/mail/page/1"]
+
+
+# ------------------------------------------------------------------------------------------------ whoever is on call
+
+
+def rota(name: str, *people: PersonName, overrides: tuple[Override, ...] = ()) -> Schedule:
+    """Weekly turns that began when ``NOW`` did; with nobody in it, they begin a year later."""
+    start = (NOW if people else NOW + timedelta(days=365)).replace(tzinfo=None)
+    return Schedule(name, UTC, (Layer("weeks", people or (ADA,), start, Turn(1, TurnUnit.WEEK)),), overrides)
+
+
+def on_call(*steps: tuple[str, ...], schedules: tuple[Schedule, ...] = (), rules: Policy = POLICY) -> Policy:
+    plan = EscalationPolicy("default", tuple(Step(tuple(map(PersonName, words)), 300) for words in steps), 1)
+    return replace(rules, escalations={"default": plan}, schedules={one.name: one for one in schedules})
+
+
+def test_a_step_pages_whoever_is_on_call_and_the_copy_keeps_its_words():
+    rules = on_call(("schedule:l1", "person:cy"), schedules=(rota("l1", BO, ADA),))
+    decision, after = start(rules=rules)
+    assert step(Draft(Snapshot(), NOW), decision) == [("bo", "sms", 1), ("cy", "sms", 1)]
+    assert after.escalation.step.people == ("schedule:l1", "person:cy")
+    assert after.escalation.people == ("bo", "cy")
+    assert escalates_in(decision) == 300
+
+
+def test_a_later_step_pages_whoever_is_on_call_when_it_is_due():
+    """Bo hands over to Ada between the two steps, and the swap was made after the escalation began."""
+    rules = on_call(("cy",), ("schedule:l1",), schedules=(rota("l1", BO),))
+    _, before = start(rules=rules)
+    swapped = rota("l1", BO, overrides=(Override(ADA, NOW, NOW + timedelta(hours=1)),))
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.advance(draft, before, replace(rules, schedules={"l1": swapped}), PageReason.NOBODY_ANSWERED)
+    assert step(draft) == [("ada", "sms", 2)]
+    assert after.escalation.people == ("ada",)
+
+
+def test_who_is_named_and_on_call_is_paged_once():
+    rules = on_call(("schedule:l1", "schedule:l2", "bo"), schedules=(rota("l1", BO), rota("l2", BO)))
+    decision, after = start(rules=rules)
+    assert [effect.person for effect in decision.effects] == ["bo"]
+    assert after.escalation.people == ("bo",)
+
+
+@pytest.mark.parametrize("schedules", [(), (rota("l1"),)])
+def test_where_nobody_is_on_call_the_next_level_is_due_at_once_and_it_is_said(schedules):
+    rules = on_call(("schedule:l1",), ("bo",), schedules=schedules)
+    decision, after = start(rules=rules)
+    assert decision.effects == ()
+    assert escalates_in(decision) == 0
+    assert after.escalation.is_step_unreachable
+    assert [entry.reason for entry in decision.timeline] == ["nobody_on_call"]
+    assert "“l1”" in decision.timeline[0].text
+    draft = Draft(Snapshot(), NOW)
+    after = escalating.advance(draft, after, rules, PageReason.NOBODY_REACHABLE)
+    assert step(draft) == [("bo", "sms", 2)]
+    assert after.escalation.on_call is None
+    assert not after.escalation.is_step_unreachable
+
+
+def test_a_gap_in_one_schedule_of_a_step_does_not_hurry_those_who_are_paged():
+    rules = on_call(("schedule:l1", "schedule:l2"), schedules=(rota("l1"), rota("l2", CY)))
+    decision, after = start(rules=rules)
+    assert [effect.person for effect in decision.effects] == ["cy"]
+    assert escalates_in(decision) == 300
+    assert not after.escalation.is_step_unreachable
+
+
+def test_when_nobody_who_was_on_call_can_be_reached_the_next_level_is_due_whoever_is_on_call_by_then():
+    """Who fails is who was paged. That somebody else has taken over since makes nobody of that step reachable."""
+    rules = on_call(("schedule:l1", "schedule:l2"), ("cy",), schedules=(rota("l1", ADA), rota("l2", BO)))
+    _, before = start(rules=rules)
+    later = replace(rules, schedules={"l1": rota("l1", CY), "l2": rota("l2", CY)})
+    assert escalates_in(fail(before, CY, Channel.EMAIL, later)[0]) is None
+    decision, after = fail(before, ADA, Channel.EMAIL, later)
+    assert escalates_in(decision) is None
+    assert not after.escalation.is_step_unreachable
+    decision, after = fail(after, BO, Channel.EMAIL, later)
+    assert escalates_in(decision) == 0
+    assert after.escalation.is_step_unreachable
+
+
+def test_who_is_on_call_without_a_usable_contact_is_passed_over():
+    nobody = PersonName("nobody")
+    rules = on_call(("schedule:l1",), ("bo",), schedules=(rota("l1", nobody),), rules=team(nobody))
+    decision, after = start(rules=rules)
+    assert decision.effects == ()
+    assert escalates_in(decision) == 0
+    assert after.escalation.unreached == ("nobody",)
+    assert [entry.reason for entry in decision.timeline] == ["no_usable_contact"]
+
+
+@pytest.mark.parametrize(("schedules", "is_over"), [((rota("l1", CY),), True), ((), False)])
+def test_only_a_schedule_that_is_gone_makes_the_policy_in_force_take_over(schedules, is_over):
+    old = incident(escalation=escalation(steps=(Step((PersonName("schedule:l1"), PersonName("person:cy")), 300),)))
+    draft = Draft(Snapshot(), NOW)
+    rules = replace(POLICY, schedules={one.name: one for one in schedules})
+    after = escalating.advance(draft, old, rules, PageReason.NOBODY_ANSWERED)
+    assert after.escalation.is_exhausted is is_over

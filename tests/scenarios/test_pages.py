@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 from ingestd.core.names import Channel, IncidentState, PersonName
 from ingestd.core.policy import EscalationPolicy, Person, Step
+from ingestd.core.rota import Layer, Schedule, Turn, TurnUnit
 from ingestd.core.rule_draft import RuleDraft
 from ingestd.core.ruleset import UNMATCHED
 from ingestd.testing.outside import Fault
@@ -277,6 +279,55 @@ def test_a_reload_that_removes_a_person_passes_them_over(day, nothing_else_arriv
     day.advance(minutes=5, seconds=1)
     assert day.pages() == [ADA, CY]
     assert "page/no_usable_contact" in day.history()
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def hourly(day, name: str, *people: str, in_minutes: int = 0) -> Schedule:
+    """People who take turns by the hour, the first one's from so many minutes ahead."""
+    start = (day.now() + timedelta(minutes=in_minutes)).replace(tzinfo=None)
+    return Schedule(name, UTC, (Layer("hours", tuple(map(PersonName, people)), start, Turn(1, TurnUnit.HOUR)),))
+
+
+def paging(day, *steps: Step, schedules: tuple[Schedule, ...]) -> None:
+    day.reload(replace(policy(steps=list(steps)), schedules={one.name: one for one in schedules}))
+
+
+def test_each_level_pages_whoever_is_on_call_when_it_is_due(day, nothing_else_arrives):
+    """Bo is on call when the alert fires; a minute before the second level is due bo hands over to cy on that one."""
+    l2 = hourly(day, "l2", "bo", "cy", in_minutes=-56)
+    steps = together("schedule:l1"), together("schedule:l2")
+    paging(day, *steps, schedules=(hourly(day, "l1", "bo"), l2))
+    day.fires()
+    assert day.pages() == [BO]
+    day.advance(minutes=5)
+    assert day.pages() == [BO, CY]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_a_gap_in_a_schedule_never_drops_a_page(day, nothing_else_arrives):
+    paging(day, together("schedule:l1"), together("bo"), schedules=(hourly(day, "l1", "ada", in_minutes=30),))
+    day.fires()
+    day.advance(seconds=1)
+    assert day.pages() == [BO]
+    assert "page/nobody_on_call" in day.history()
+    day.acknowledge("INC-1001")
+    day.advance(minutes=31)
+    day.fires(host="db9", cluster="b")
+    assert day.pages() == [BO, ADA]
+    day.acknowledge("INC-1002")
+    nothing_else_arrives(day)
+
+
+def test_who_is_on_call_and_cannot_be_reached_is_followed_by_the_next_level_at_once(day, nothing_else_arrives):
+    people = {**day.policy.people, PersonName("ada"): Person(PersonName("ada"), "Ada", ())}
+    rota = hourly(day, "l1", "ada")
+    steps = [together("schedule:l1"), together("cy")]
+    day.reload(replace(policy(steps=steps), schedules={"l1": rota}, people=people))
+    day.fires()
+    day.advance(seconds=1)
+    assert day.pages() == [CY]
     day.acknowledge("INC-1001")
     nothing_else_arrives(day)
 

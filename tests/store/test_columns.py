@@ -122,8 +122,9 @@ def test_a_structure_comes_back_as_it_was(connection: Connection, plain: object)
     wait=st.integers(0, 10**9),
     paged=st.lists(st.tuples(storable.map(PersonName), st.sampled_from(Channel)), max_size=3),
     flags=st.tuples(st.booleans(), st.booleans()),
+    on_call=st.none() | st.lists(storable.map(PersonName), max_size=3).map(tuple),
 )
-def test_an_escalation_comes_back_equal(connection: Connection, name, people, wait, paged, flags) -> None:
+def test_an_escalation_comes_back_equal(connection: Connection, name, people, wait, paged, flags, on_call) -> None:
     escalation = Escalation(
         policy_name=name,
         ruleset_version="v",
@@ -134,6 +135,7 @@ def test_an_escalation_comes_back_equal(connection: Connection, name, people, wa
         is_held=flags[0],
         is_exhausted=flags[1],
         paged=tuple(paged),
+        on_call=on_call,
     )
     assert _through(connection, escalation=escalation) == (escalation,)
 
