@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from rich.console import RenderableType
@@ -18,6 +18,7 @@ from ingestd.core.response import PageWhen
 from ingestd.core.ruleset import Classification
 from ingestd.core.safe_text import plain_block
 from ingestd.trial.expectations import Difference, since
+from ingestd.trial.reasons import words_of_restraint
 from ingestd.trial.rehearsal import Performed, Rehearsal
 from ingestd.trial.route import Route, Routes, in_words
 from ingestd.trial.telling import words_of
@@ -30,14 +31,18 @@ Joined = Sequence[Mapping[str, Any] | None]
 """For each alert the incident of the running daemon that it would join; None where it would open one."""
 
 
-def page(routes: Routes, reading: Reading, joined_to: Joined | None = None) -> Iterator[RenderableType]:
-    """Each alert with the rules that it met and its consequences; ``joined_to`` if the daemon was asked."""
+def page(
+    routes: Routes, reading: Reading, joined_to: Joined | None = None, *, at: datetime | None = None
+) -> Iterator[RenderableType]:
+    """Each alert with the rules that it met and its consequences; ``joined_to`` if the daemon was asked, ``at`` if it was said when."""
+    zone = reading.for_trial.config.timezone if reading.for_trial else UTC
     for number, route in enumerate(routes.routes, start=1):
         if len(routes.routes) > 1:
             yield heading(f"alert {number} of {len(routes.routes)}: {_labels(route)}")
         yield rows(_trace(route))
         yield Text()
-        yield labelled([*_consequences(route), *_live(joined_to, number - 1)])
+        when = [("at", safe(f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone}"))] if at else []
+        yield labelled([*when, *_consequences(route, routes.rehearsal, zone), *_live(joined_to, number - 1)])
         yield from _pages(route, routes.rehearsal, reading)
 
 
@@ -87,7 +92,7 @@ def _place(file: str, line: int) -> str:
     return f"{file}:{line}" if file else "built in"
 
 
-def _consequences(route: Route) -> list[tuple[str, Text]]:
+def _consequences(route: Route, rehearsal: Rehearsal, zone: tzinfo) -> list[tuple[str, Text]]:
     label = route.label
     severity = joined((word(label.severity), safe(f"impact {label.impact} × urgency {label.urgency}", "dim")))
     return [
@@ -99,22 +104,22 @@ def _consequences(route: Route) -> list[tuple[str, Text]]:
         ("summary", safe(label.summary if label.summary != label.title else "")),
         ("runbook", safe(label.runbook)),
         ("template", safe(label.template_problem and f"plain text is used: {label.template_problem}", "yellow")),
-        ("dedup_key", safe(label.dedup_key)),
+        ("dedup_key", safe("the alert itself" if label.dedup_key == route.alert.key else label.dedup_key)),
         ("correlate_key", safe(label.correlate_key or "none")),
         ("incident", safe(_incident_words(route))),
-        ("kept back", safe(_restraint_words(route), "yellow")),
+        ("kept back", safe(_restraint_words(route, rehearsal, zone), "yellow")),
         ("ticket", safe(_ticket_words(route))),
         ("page", safe(_policy_words(label))),
     ]
 
 
-def _restraint_words(route: Route) -> str:
+def _restraint_words(route: Route, rehearsal: Rehearsal, zone: tzinfo) -> str:
     """What keeps it back, or takes its page or ticket away."""
     why = route.finding.restraint
     if why is None:
         return ""
     left = "nothing opens" if route.finding.verdict is Verdict.HELD else "it opens without a page"
-    return f"{why.text}: {left}"
+    return f"{words_of_restraint(why, rehearsal.policy, route.began_at, zone)}: {left}"
 
 
 def _policy_words(label: Classification) -> str:

@@ -40,7 +40,12 @@ CONFIG = click.option(
 @CONFIG
 @click.option("--payload", type=click.Path(path_type=Path, allow_dash=True), help="A webhook's body; - for stdin.")
 @click.option("--source", help="Which source sends it; or a kind: alertmanager, grafana.")
-@click.option("--at", "at_text", metavar="TIME", help="When: 2026-03-29 03:30, here, or with an offset. [default: now]")
+@click.option(
+    "--at",
+    "at_text",
+    metavar="TIME",
+    help="When: 2026-03-29 03:30 in the configuration's timezone, or with an offset. [default: now]",
+)
 @click.option("--live", is_flag=True, help="Ask the daemon which of its incidents the alert would join.")
 @click.option("--verify", multiple=True, metavar="KEY=VALUE,...", help="Exit code 1 unless this holds; as in expect:.")
 @output_option()
@@ -62,10 +67,11 @@ def route(
     """
     program = ctx.ensure_object(Program)
     expected = _expected(verify)
-    at = _instant(at_text, program)
+    wall = _wall(at_text)
     reading = _read(ctx, config_file)
     assert reading.for_trial is not None, "without it the command has ended"
     loaded = reading.for_trial
+    at = program.clock.now() if wall is None else _instant(wall, loaded)
     routes = _routes(loaded, labels, payload, source, at)
     # Both load what lays out pages.
     from ingestd.cli.route_page import as_json, page  # noqa: PLC0415 (see above)
@@ -79,7 +85,7 @@ def route(
     if program.is_json:
         program.terminal.json(as_json(routes, reading, wrong, joined))
     else:
-        program.terminal.show(*page(routes, reading, joined))
+        program.terminal.show(*page(routes, reading, joined, at=None if wall is None else at))
         for one in wrong:
             program.terminal.data(_difference(one))
     if wrong:
@@ -97,15 +103,22 @@ def _read(ctx: click.Context, config_file: Path | None) -> Reading:
     return reading
 
 
-def _instant(text: str | None, program: Program) -> datetime:
+def _wall(text: str | None) -> datetime | None:
     if text is None:
-        return program.clock.now()
+        return None
     from ingestd.config.quantities import parse_at  # noqa: PLC0415 (loads pydantic)
 
     try:
-        return parse_at(text).astimezone()
+        return parse_at(text)
     except ValueError as exc:
         raise BadUsage(f"--at: {text!r} is not an instant", hint="write 2026-03-29 03:30") from exc
+
+
+def _instant(wall: datetime, loaded: Loaded) -> datetime:
+    """As for the ``at`` of a test: without an offset it is a time in the zone of the configuration, wherever this runs."""
+    from ingestd.core.windows import instant_of  # noqa: PLC0415 (loaded with the reader)
+
+    return wall if wall.tzinfo is not None else instant_of(wall, loaded.config.timezone)
 
 
 def _routes(loaded: Loaded, labels: Sequence[str], payload: Path | None, source: str | None, at: datetime) -> Routes:

@@ -76,6 +76,10 @@ def rules(
         program.terminal.json(_as_json(results, reached, read.problems))
     else:
         _print(program, results, read.problems, reached, is_diff=is_diff, is_coverage=is_coverage)
+    if not read.tests and not read.problems:
+        program.terminal.note(
+            "there are no tests: write them under tests: in a rule file, or in NAME_test.yaml beside it"
+        )
     is_low = fail_under is not None and reached.percent < fail_under
     if is_low:
         program.terminal.note(f"tests reach {reached.percent:.1f} % of the rules, and {fail_under:g} % are asked for")
@@ -196,7 +200,7 @@ def _test_as_json(result: RuleTestResult) -> dict[str, object]:
                 "actual": one.actual,
                 "when": shortfall.when,
                 "line": shortfall.line,
-                "reason": shortfall.reason,
+                "reason": "; ".join(shortfall.reasons),
             }
             for shortfall in result.shortfalls
             for one in shortfall.differences

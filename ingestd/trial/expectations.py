@@ -64,11 +64,12 @@ _OF_ASKED: Final[dict[str, Callable[[Asked], object]]] = {
     "held_by": lambda asked: asked.restraint.by if asked.restraint else "",
     "maintenance": lambda asked: asked.window or None,
 }
-_OF_INCIDENT: Final[dict[str, Callable[[Incident], object]]] = {
-    "severity": lambda incident: incident.severity.value,
-    "impact": lambda incident: incident.impact.value,
-    "urgency": lambda incident: incident.urgency.value,
-    "state": lambda incident: incident.state.value,
+_OF_INCIDENT: Final[dict[str, Callable[[Incident], object]]] = {"state": lambda incident: incident.state.value}
+# Where no incident has opened (yet), what the rules said: else nobody could say how bad an alert is that is held or only monitored.
+_OF_EITHER: Final[dict[str, Callable[[Incident | Classification], object]]] = {
+    "severity": lambda either: either.severity.value,
+    "impact": lambda either: either.impact.value,
+    "urgency": lambda either: either.urgency.value,
 }
 
 
@@ -105,14 +106,17 @@ def text_of(value: object) -> str:
 def since(began_at: datetime, at: datetime) -> str:
     """``at once``, ``after 5m`` or ``after 1h30m``: how long a history had run."""
     seconds = int((at - began_at) / timedelta(seconds=1))
-    if seconds <= 0:
-        return "at once"
+    return f"after {lasting(seconds)}" if seconds > 0 else "at once"
+
+
+def lasting(seconds: int) -> str:
+    """A duration as an author would write it: ``1h30m``."""
     parts = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
     words = []
     for size, unit in parts:
         count, seconds = divmod(seconds, size)
         words.append(f"{count}{unit}" if count else "")
-    return f"after {''.join(words)}"
+    return "".join(words) or "0s"
 
 
 def _actual(key: str, expected: object, standing: Standing) -> object:
@@ -123,6 +127,9 @@ def _actual(key: str, expected: object, standing: Standing) -> object:
     if key == "parent":
         parent = standing.incident.parent_id if standing.incident else None
         return standing.rehearsal.incidents[parent].rule if parent in standing.rehearsal.incidents else None
+    if key in _OF_EITHER:
+        either = standing.incident or standing.label
+        return _OF_EITHER[key](either) if either else None
     if key in _OF_INCIDENT:
         return _OF_INCIDENT[key](standing.incident) if standing.incident else None
     if key == "incidents":

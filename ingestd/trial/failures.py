@@ -15,6 +15,5 @@ def failure_lines(result: RuleTestResult) -> list[str]:
         for one in shortfall.differences:
             remark = f"  ({one.remark})" if one.remark else ""
             lines += [f"- {one.key}: {text_of(one.expected)}", f"+ {one.key}: {text_of(one.actual)}{remark}"]
-        if shortfall.reason:
-            lines.append(f"! {shortfall.reason}")
+        lines += [f"! {reason}" for reason in shortfall.reasons]
     return lines + [f"! {problem}" for problem in result.problems]

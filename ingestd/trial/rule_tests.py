@@ -92,6 +92,8 @@ class RuleTest:
     steps: tuple[RuleTestStep, ...]
     expect: ExpectModel | None
     rule_files: frozenset[str] | None = None
+    zone: tzinfo = UTC
+    """In which its author reads the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,8 @@ class _Reader:
         else:
             steps = tuple(self._steps(model.steps, begins_at))
         self._check(model.expect, ("expect",))
-        return RuleTest(model.name, self._document.file, line, begins_at, steps, model.expect, only)
+        zone = model.tz or self._names.zone
+        return RuleTest(model.name, self._document.file, line, begins_at, steps, model.expect, only, zone)
 
     def _begin(self, model: RuleTestModel) -> datetime:
         if model.at is None:

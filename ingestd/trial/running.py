@@ -10,14 +10,13 @@ from ingestd.config.load import Loaded
 from ingestd.config.policy import build_policy
 from ingestd.config.rule_test_model import ExpectModel
 from ingestd.core.alert import Alert
-from ingestd.core.classify import trace, why_not
 from ingestd.core.decide import Answer, AnswerAction
 from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Rule
 from ingestd.trial.expectations import Difference, Standing, differences, facts, since
+from ingestd.trial.reasons import reasons, why_nothing_resolves
 from ingestd.trial.rehearsal import Rehearsal
-from ingestd.trial.route import in_words
 from ingestd.trial.rule_tests import Acknowledge, Arrive, Fire, Hush, Resolve, RuleTest, RuleTestStep
 from ingestd.trial.written_alert import Doors, doors_of, written_alert
 
@@ -29,8 +28,8 @@ class Shortfall:
     when: str
     line: int
     differences: tuple[Difference, ...]
-    reason: str = ""
-    """Why the expected rule was not the one that decided, where that is what was expected."""
+    reasons: tuple[str, ...] = ()
+    """Why it is otherwise, as far as that can be told: which rule came before, what kept the alert back and until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +104,8 @@ class _Run:
         self._doors = doors
         self._rehearsal = Rehearsal(policy, test.begins_at)
         self._firing_since: dict[AlertKey, datetime] = {}
+        self._fired: dict[AlertKey, Alert] = {}
+        """Every alert that fired so far, whether or not it is over."""
         self._shortfalls: list[Shortfall] = []
         self._problems: list[str] = []
 
@@ -136,9 +137,13 @@ class _Run:
         touched = self._rehearsal.touched
         match step.action:
             case Fire() as fire:
-                self._rehearsal.receive([self._alert(fire)])
+                alert = self._alert(fire)
+                wrong = why_nothing_resolves(alert, self._fired) if fire.is_over else ""
+                if wrong:
+                    self._problems.append(f"line {step.line}: {wrong}")
+                self._receive([alert])
             case Arrive(envelope=envelope):
-                self._rehearsal.receive(envelope.alerts, envelope.truncated_count)
+                self._receive(envelope.alerts, envelope.truncated_count)
             case Acknowledge(by=by):
                 if touched is None:
                     self._problems.append(f"line {step.line}: {by} acknowledges, and no incident was opened")
@@ -155,6 +160,10 @@ class _Run:
             case None:
                 pass
 
+    def _receive(self, alerts: Sequence[Alert], truncated_count: int = 0) -> None:
+        self._fired |= {alert.key: alert for alert in alerts if alert.status is AlertStatus.FIRING}
+        self._rehearsal.receive(alerts, truncated_count)
+
     def _alert(self, fire: Fire) -> Alert:
         """The alert as its sender would say it now: with the start of its episode."""
         now = self._rehearsal.now
@@ -170,22 +179,5 @@ class _Run:
         found = differences(expect, self._standing) if expect is not None else []
         if not found:
             return
-        reason = next((self._why_not(str(one.expected)) for one in found if one.key == "rule"), "")
-        self._shortfalls.append(Shortfall(when, line, tuple(found), reason))
-
-    def _why_not(self, rule: str) -> str:
-        """What stands against a rule that did not decide about the last alert that was news."""
-        asked = self._rehearsal.asked
-        if not asked:
-            return "the rules were never asked: no alert was news"
-        alert, ruleset = asked[-1].alert, self._rehearsal.policy.ruleset
-        wanted = next((one for one in ruleset.rules if one.name == rule), None)
-        if wanted is None:
-            return f"{rule} is not among the rule files that this test tries"
-        now = self._rehearsal.now
-        failed_on = why_not(wanted, alert, now)
-        if failed_on:
-            return f"{rule} does not match: {in_words(failed_on)}"
-        decided = trace(alert, ruleset, now)[-1]
-        place = f" ({decided.file}:{decided.line})" if decided.file else ""
-        return f"{rule} would match, but {decided.rule}{place} comes first"
+        why = reasons(found, self._standing, self._test.zone)
+        self._shortfalls.append(Shortfall(when, line, tuple(found), why))

@@ -196,3 +196,12 @@ def test_a_hostile_name_does_not_speak_to_the_terminal(bare_shell, config, hosti
     shown = bare_shell("test", "rules", "--diff")
     assert "\x1b" not in shown.stdout
     assert hostile[1] in shown.stdout
+
+
+def test_without_any_test_it_says_where_tests_stand(bare_shell, config):
+    write(config, RULES)
+    shown = bare_shell("test", "rules")
+    assert (shown.exit_code, shown.stdout) == (0, "0 passed, 0 failed; rules covered 0/3\n")
+    assert shown.stderr == (
+        "there are no tests: write them under tests: in a rule file, or in NAME_test.yaml beside it\n"
+    )

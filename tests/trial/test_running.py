@@ -90,7 +90,16 @@ def test_the_difference_says_what_was_expected_and_what_is(lab):
     expect: {rule: card-gateway-down, severity: critical, page: none, pages: 0}
 """)
     assert tried.wrong == [("rule", "card-gateway-down", "payments-other"), ("severity", "critical", "low")]
-    assert tried.only.shortfalls[0].reason == "card-gateway-down does not match: unless cluster = canary"
+    assert tried.only.shortfalls[0].reasons == ("card-gateway-down does not match: unless cluster = canary",)
+
+
+def test_how_bad_a_held_alert_is_can_be_expected_before_an_incident_opens(lab):
+    tried = lab("""\
+  - name: replication lags, and may stop by itself
+    alert: {alertname: LedgerReplicationLag, env: prod}
+    expect: {rule: ledger-lag, held: hold, incidents: 0, severity: low}
+""")
+    assert tried.wrong == [("severity", "low", "high")]
 
 
 @pytest.mark.parametrize(
@@ -109,15 +118,15 @@ def test_a_rule_that_was_expected_and_did_not_decide_is_explained(lab, alert, re
     alert: {alert}
     expect: {{rule: card-gateway-down}}
 """)
-    assert tried.only.shortfalls[0].reason == reason
+    assert tried.only.shortfalls[0].reasons == (reason,)
 
 
 def test_a_rule_that_an_earlier_one_stole_from_is_explained(lab):
     stolen = "rules:\n  - rule: thief\n    match: [env = prod]\n"
     tests = f"  - name: stolen\n    alert: {GATEWAY}\n    expect: {{rule: card-gateway-down}}\n"
     tried = lab(tests, {"10-thief.yaml": stolen})
-    assert tried.only.shortfalls[0].reason == (
-        "card-gateway-down would match, but thief (rules/10-thief.yaml:2) comes first"
+    assert tried.only.shortfalls[0].reasons == (
+        "card-gateway-down would match, but thief (rules/10-thief.yaml:2) comes first",
     )
 
 
@@ -185,7 +194,7 @@ def test_what_does_not_hold_in_the_middle_is_found_there(lab):
     expect: {{state: triggered}}
 """)
     first, second = tried.only.shortfalls
-    assert (first.when, first.line) == ("after 1h30m10s", 34)
+    assert (first.when, first.line) == ("after 1h30m10s", 38)
     assert first.differences[0].remark.startswith(
         "asha by email at once, ben by email after 5m, chloe by email after 5m"
     )
@@ -273,7 +282,7 @@ def test_an_acknowledgement_of_nothing_fails_the_test(lab):
     (tried.loaded.config.rules.path / "end.json").write_text(json.dumps(end))
     again = lab(stale)
     assert again.wrong == []
-    assert again.only.problems == ("line 34: asha acknowledges, and no incident was opened",)
+    assert again.only.problems == ("line 38: asha acknowledges, and no incident was opened",)
 
 
 def test_a_test_begins_on_a_monday_morning_or_when_it_says(lab):
@@ -304,7 +313,7 @@ def test_tests_stand_in_rule_files_and_beside_them(lab):
         f"  - {{name: inside, alert: {GATEWAY}, expect: {{rule: card-gateway-down}}}}\n", {"payments_test.yaml": tests}
     )
     assert [(result.test.name, result.test.file, result.test.line) for result in tried.results] == [
-        ("inside", "rules/payments.yaml", 31),
+        ("inside", "rules/payments.yaml", 35),
         ("beside", "rules/payments_test.yaml", 2),
     ]
     assert all(result.has_passed for result in tried.results)
@@ -319,7 +328,7 @@ def test_a_file_of_tests_can_try_some_rule_files_alone(lab):
     assert alone.wrong == []
     assert [rule.name for rule in alone.coverage.missed] == ["thief", "ledger-lag", "payments-other"]
     missing = lab("", {"payments_test.yaml": "rule_files: [10-thief.yaml]\n" + tests})
-    assert missing.only.shortfalls[0].reason == "card-gateway-down is not among the rule files that this test tries"
+    assert missing.only.shortfalls[0].reasons == ("card-gateway-down is not among the rule files that this test tries",)
 
 
 def test_coverage_counts_the_rules_that_decided(lab):
