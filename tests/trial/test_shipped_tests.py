@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,22 @@ def test_every_shipped_rule_has_its_tests_and_they_pass(root):
     assert read.problems == ()
     assert [result.test.name for result in results if not result.has_passed] == []
     assert coverage(loaded, results).missed == ()
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"resolve_grace_seconds": 0, "reopen_within_seconds": 0, "late_fire_seconds": 0},
+        {"resolve_grace_seconds": 1},
+        {"resolve_grace_seconds": 3600, "reopen_within_seconds": 86_400, "late_fire_seconds": 600},
+    ],
+)
+def test_they_pass_however_long_the_admin_lets_things_wait(root, timing):
+    loaded = load(root / "config.example.yaml", environment={})
+    incidents = loaded.config.incidents.model_copy(update=timing)
+    theirs = replace(loaded, config=loaded.config.model_copy(update={"incidents": incidents}))
+    results = Bench(theirs).run(read_tests(theirs).tests)
+    assert [result.test.name for result in results if not result.has_passed] == []
 
 
 @pytest.fixture
