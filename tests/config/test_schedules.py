@@ -295,3 +295,14 @@ def test_the_schedule_that_the_example_shows_in_comments_is_right(load_text):
     schedule = build_schedules(loaded.config)["first-line"]
     (test,) = loaded.config.oncall_tests
     assert who(schedule, test.at.within(loaded.config.timezone)) == test.who["first-line"]
+
+
+def test_what_the_page_about_schedules_shows_is_right(load_text, good):
+    page = (ROOT / "docs" / "oncall-schedules.md").read_text(encoding="utf-8")
+    shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    loaded = load_text(good.replace("policies:\n", f"{PEOPLE}policies:\n") + shown[1])
+    assert loaded.lint == ()
+    (test,) = loaded.config.oncall_tests
+    schedule = build_schedules(loaded.config)["first-line"]
+    assert who(schedule, test.at.within(UTC)) == test.who["first-line"] == "asha"
+    assert [layer.name for layer in schedule.layers] == ["lunch", "weeks"]
