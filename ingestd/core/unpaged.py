@@ -137,7 +137,7 @@ _ADVICE: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.UNREADABLE: "ingestd envelope body ID shows it; after a fix: ingestd envelope retry ID",
 }
 
-_UNTIL = r"(?: until (?P<until>\d{4}-\d\d-\d\d \d\d:\d\d) UTC)?"
+_UNTIL = r"(?: until (?P<until>\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC)?"
 _WORDED: Final = tuple(
     (reason, re.compile(pattern, re.DOTALL))
     for reason, pattern in (
@@ -159,6 +159,6 @@ def from_words(text: str) -> Unpaged | None:
         if found is None:
             continue
         until = found.groupdict().get("until")
-        at = datetime.strptime(until, "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if until else None
+        at = datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None
         return from_hold(reason, found["by"], at)
     return None

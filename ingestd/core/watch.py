@@ -35,8 +35,9 @@ class Restraint:
 
     @property
     def text(self) -> str:
-        """In words: ``maintenance “patching” until 2026-03-29 02:00 UTC``."""
-        until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""
+        """In words: ``maintenance “patching” until 2026-03-29 02:00 UTC``; with seconds where it does not end on the minute."""
+        precision = "%Y-%m-%d %H:%M:%S" if self.until and self.until.second else "%Y-%m-%d %H:%M"
+        until = f" until {self.until:{precision}} UTC" if self.until else ""
         return {
             HoldReason.MAINTENANCE: f"maintenance “{self.by}”{until}",
             HoldReason.SILENCED: f"silence {self.by}{until}",

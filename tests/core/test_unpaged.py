@@ -33,6 +33,11 @@ def test_what_a_restraint_says_is_read_back(reason, by):
     assert from_words(Restraint(reason, by, UNTIL).text) == expected
 
 
+def test_the_second_at_which_a_hold_ends_is_not_lost():
+    until = datetime(2026, 3, 29, 2, 0, 46, tzinfo=UTC)
+    assert from_words(Restraint(HoldReason.HOLD, "x", until).text) == from_hold(HoldReason.HOLD, "x", until)
+
+
 def test_the_page_about_explain_names_every_reason():
     page = (Path(__file__).parents[2] / "docs" / "rules" / "explain.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) != []
