@@ -95,9 +95,11 @@ def test_the_difference_says_what_was_expected_and_what_is(lab):
 
 def test_how_bad_a_held_alert_is_can_be_expected_before_an_incident_opens(lab):
     tried = lab("""\
-  - name: replication lags, and may stop by itself
-    alert: {alertname: LedgerReplicationLag, env: prod}
-    expect: {rule: ledger-lag, held: hold, incidents: 0, severity: low}
+  - name: replication lags, and is silenced
+    steps:
+      - silence: {match: [alertname = LedgerReplicationLag], for: 2h}
+      - alert: {alertname: LedgerReplicationLag, env: prod}
+    expect: {rule: ledger-lag, held: silenced, incidents: 0, severity: low, urgency: high}
 """)
     assert tried.wrong == [("severity", "low", "high")]
 
