@@ -51,7 +51,8 @@ def words_of_restraint(why: Restraint, policy: Policy, now: datetime, zone: tzin
     zone = next((time.zone for time in times if isinstance(time, TimeWindow)), zone)
     until = why.until.astimezone(zone)
     day = "" if until.date() == now.astimezone(zone).date() else f"{until:%Y-%m-%d} "
-    return f"{words} until {day}{until:%H:%M} {zone}"
+    clock = f"{until:%H:%M:%S}" if until.second else f"{until:%H:%M}"
+    return f"{words} until {day}{clock} {zone}"
 
 
 def why_nothing_resolves(alert: Alert, fired: Mapping[AlertKey, Alert]) -> str:

@@ -66,6 +66,10 @@ def test_what_kept_it_back_is_told_and_until_when(lab, expect):
             "! kept back: rule “waits” waits until 02:40 Europe/Berlin",
         ),
         (
+            f"{SUNDAY}, steps: [{{at: 30s, alert: {{alertname: Waits}}}}], expect: {{tickets: 1}}",
+            "! kept back: rule “waits” waits until 02:40:30 Europe/Berlin",
+        ),
+        (
             "alert: {alertname: Several}, expect: {tickets: 1}",
             "! kept back: rule “several” waits for more of them",
         ),
