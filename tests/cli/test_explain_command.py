@@ -242,7 +242,7 @@ def test_what_was_paged_for_once_and_is_silenced_now_says_that_also_when_it_has_
     town.silence("host = hush")
     town.world.fires(host="hush", _starts=town.world.now().isoformat())
     town.world.clears(host="hush")
-    assert town.why("host=hush")[0] == "silenced silence SIL-1 covers it until 07:00:00 CET (in 119 min)"
+    assert town.why("host=hush")[0] == "silenced silence SIL-1 covers it until 07:00:02 CET (in 119 min)"
 
 
 def test_many_rules_that_nearly_matched_are_counted_and_the_nearest_shown(town):
