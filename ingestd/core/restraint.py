@@ -150,7 +150,10 @@ def _not_yet(draft: Draft, case: Case) -> Restraint | None:
     label = case.label
     if case.is_left_over or (case.own is not None and case.own.state.is_open):
         return None
-    if label.threshold is not None and not draft.has_open(case.dedup_key):
+    watch = draft.watch(case.alert.key)
+    # The fires that reached the threshold may be out of its time when the hold ends.
+    has_reached_it = watch is not None and watch.held is HoldReason.HOLD and not case.is_fire
+    if label.threshold is not None and not has_reached_it and not draft.has_open(case.dedup_key):
         count = fired_count(draft.watches_of(case.dedup_key), label.threshold, draft.now) + case.is_fire
         if count < label.threshold.count:
             again_at = draft.now + timedelta(seconds=label.threshold.within_seconds)

@@ -105,7 +105,9 @@ async def expire_silence(desk: Desk, caller: Caller, request: web.Request) -> we
         desk.after_decision(Decision(releases=(Release(silence_id, now),)))
         log.info(log_events.SILENCE_ENDED, silence=silence_id, by=caller.name, released=expired.released_count)
         count = expired.released_count
-        text = f"{silence_id} has ended; it kept back {words.counted(count, 'alert')}" + (", looked at now" if count else "")
+        text = f"{silence_id} has ended; it kept back {words.counted(count, 'alert')}" + (
+            ", looked at now" if count else ""
+        )
     else:
         text = f"{silence_id} was over already, {words.since(expired.silence.ends_at, now)}; nothing changed"
     return as_json(

@@ -352,6 +352,20 @@ def test_fires_are_counted_also_if_they_clear_in_between():
     assert (list(day.states()), day.tickets()) == ([1001], 1)
 
 
+def test_a_hold_after_the_threshold_is_not_measured_by_the_threshold_again():
+    flaky = next(one for one in RULES if one.name == "flaky")
+    day = Day(rules(replace(flaky, threshold=Threshold(3, 300), hold_seconds=120)))
+    for _ in range(2):
+        day.fires("Flaky", service="s")
+        day.clears("Flaky", service="s")
+        day.passes(minutes=2)
+    assert day.fires("Flaky", service="s").restraint.reason is HoldReason.HOLD
+    day.passes(minutes=1, seconds=59)
+    assert day.incidents == {}
+    day.passes(seconds=1)
+    assert day.states() == {1001: "triggered"}, "the first of the three fires is five minutes old by now"
+
+
 def test_repeats_are_no_fires():
     day = Day()
     for _ in range(9):
