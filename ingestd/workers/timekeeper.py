@@ -22,6 +22,8 @@ from ingestd.workers.wake import Wake
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 BATCH_COUNT = 50
+WATCH_BATCH_COUNT = 100
+"""Watches of one decision: thousands may be due at once, when a silence ends."""
 POSTPONED = timedelta(minutes=5)
 """When a deadline whose decision failed is tried again."""
 
@@ -113,7 +115,7 @@ class Timekeeper:
         return len(decisions) == limit
 
     async def _keep_watches(self) -> bool:
-        limit = 1 if self._watch_alone_count else BATCH_COUNT
+        limit = 1 if self._watch_alone_count else WATCH_BATCH_COUNT
         now = self._clock.now()
         try:
             decision = await self._database.run(keep_watches, self._current.policy, now, limit)
@@ -123,7 +125,7 @@ class Timekeeper:
             if self._watch_alone_count:
                 broken = await self._database.run(postpone_first_watch, now)
                 log.exception(log_events.DEADLINE_POSTPONED, alert=broken)
-            self._watch_alone_count = BATCH_COUNT
+            self._watch_alone_count = WATCH_BATCH_COUNT
             return True
         self._watch_alone_count = max(0, self._watch_alone_count - 1)
         self._tell(decision)

@@ -179,7 +179,7 @@ class DaemonProcess:
         return requests.get(self.url + path, timeout=CALL_SECONDS_MAX, **options)
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        return requests.post(self.url + path, timeout=CALL_SECONDS_MAX, **options)
+        return requests.post(self.url + path, **{"timeout": CALL_SECONDS_MAX, **options})
 
     def send(self, body: bytes | Mapping[str, Any], source: str = "alertmanager") -> requests.Response:
         """POST one webhook."""

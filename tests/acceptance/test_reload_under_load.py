@@ -230,7 +230,7 @@ def test_a_reload_of_a_thousand_rules_with_their_tests_does_not_hold_up_the_even
     pid = daemon.process.pid
     with watching(pid, daemon.port) as watch:
         began = time.monotonic()
-        answers = [daemon.post("/-/reload").status_code for _ in range(3)]
+        answers = [daemon.post("/-/reload", timeout=60).status_code for _ in range(3)]
         seconds = (time.monotonic() - began) / len(answers)
     [*_, taken] = until(lambda: daemon.log_events("config_reloaded"), 5, "it is in the log", last_words=daemon.log)
     print(
