@@ -178,8 +178,8 @@ class DaemonProcess:
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=CALL_SECONDS_MAX, **options)
 
-    def post(self, path: str, **options: Any) -> requests.Response:
-        return requests.post(self.url + path, **{"timeout": CALL_SECONDS_MAX, **options})
+    def post(self, path: str, *, timeout: float = CALL_SECONDS_MAX, **options: Any) -> requests.Response:
+        return requests.post(self.url + path, timeout=timeout, **options)
 
     def send(self, body: bytes | Mapping[str, Any], source: str = "alertmanager") -> requests.Response:
         """POST one webhook."""
