@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from ingestd.core import near_miss
 from ingestd.core.alert import Alert
+from ingestd.core.effects import Verdict
 from ingestd.core.incident import KnownAlert
 from ingestd.core.names import AlertKey, IncidentId
 from ingestd.core.near_miss import Tried
@@ -106,6 +107,9 @@ def alert(connection: Connection, facts: AlertFacts, asked: Asked) -> dict[str, 
     found = facts.decided
     decided = str(found.finding.get("rules_version") or "") if found else ""
     rule = str(found.finding.get("rule") or "") if found else ""
+    if case and member and member.joined_at == case.incident.opened_at and _was_held(found):
+        # Kept back by one decision, released by a later one, which no message has on record: the incident does.
+        rule, decided = case.incident.rule, case.incident.conduct.rules_version
     why = [_with_name(connection, one) for one in unpaged_reasons.of_alert(facts, case, asked.stopped)]
     return {
         "kind": "alert",
@@ -210,6 +214,10 @@ def _group(group: unpaged_reasons.Group) -> dict[str, Any]:
 
 def _short(version: str) -> str:
     return version[: plain.RULES_VERSION_CHARS]
+
+
+def _was_held(found: explanations.StoredFinding | None) -> bool:
+    return found is not None and found.finding.get("verdict") == Verdict.HELD
 
 
 def _is_in_force(ruleset: Ruleset, decided: str) -> bool | None:

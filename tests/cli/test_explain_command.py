@@ -567,3 +567,11 @@ def test_text_from_outside_cannot_speak_to_the_terminal(town, hostile):
     for asked in (["INC-1001"], ["alertname=DiskFull", "--all"], ["--since", "1h"]):
         text = town.explain(*asked).stdout
         assert not set(text) & {"\x1b", "\x07", "\x9b", "\u202e", "\u2028", "\r"}
+
+
+def test_what_a_hold_has_released_was_decided_by_the_rules_of_then(town):
+    town.world.fires("Patient", host="p")
+    town.reload(RULES.replace("hold: 10m", "hold: 9m"))
+    town.world.advance(minutes=11)
+    assert "  rules       VERSION, still in force\n" in town.says("INC-1001")
+    assert "  rules       VERSION, still in force\n" in town.says("alertname=Patient")
