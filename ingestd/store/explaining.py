@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, type_coerce
 
 from ingestd.core.alert import Alert
 from ingestd.core.incident import AlertState, Incident, Member
@@ -15,7 +15,7 @@ from ingestd.core.names import IncidentId, IncidentState
 from ingestd.core.restraint import inhibits
 from ingestd.core.ruleset import Collects, Inhibition
 from ingestd.store import incidents as incident_store
-from ingestd.store.rows import columns_of, value_of
+from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import alerts, incidents, members
 
 INHIBITORS_COUNT_WANTED = 3
@@ -65,7 +65,7 @@ def inhibitors(connection: Connection, asked: Sequence[tuple[Inhibition, Alert]]
 def _firing(conditions: Iterable[ColumnElement[bool]]) -> Select[tuple[Member]]:
     """Alerts that fire in an incident that is not closed, as far as these conditions hold."""
     return (
-        select(*columns_of(members, Member))
+        select_of(members, Member)
         .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
         .join(incidents, incidents.c.id == members.c.incident_id)
         .where(
@@ -123,7 +123,7 @@ def explained(
     if not asked:
         return [], []
     query = (
-        select(*columns_of(incidents, Incident))
+        select_of(incidents, Incident)
         .where(
             incidents.c.state == IncidentState.TRIGGERED,
             incidents.c.state != IncidentState.CLOSED,  # said in so many words, the index of live incidents is found
@@ -136,7 +136,7 @@ def explained(
     young = [value_of(Incident, row) for row in connection.execute(query)]
     ids = [incident.id for incident in young]
     parts = (
-        select(*columns_of(members, Member))
+        select_of(members, Member)
         .where(members.c.incident_id.in_(ids), members.c.state != AlertState.CLEARED)
         .limit(4 * EXPLAINED_COUNT_MAX)
     )

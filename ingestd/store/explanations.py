@@ -18,7 +18,7 @@ from ingestd.core.restraint import alert_of
 from ingestd.core.sources import ReadLimits, SourceKind
 from ingestd.core.watch import Watch
 from ingestd.store import watches
-from ingestd.store.rows import chunks, columns_of, value_of
+from ingestd.store.rows import chunks, select_of, value_of
 from ingestd.store.schema import alerts, inbox, members, tickets
 from ingestd.store.schema import watches as watch_table
 
@@ -68,7 +68,7 @@ class Arrival:
 
 def alert_facts(connection: Connection, key: AlertKey) -> AlertFacts | None:
     """Everything that is known of an alert; None if it was never seen, or is forgotten."""
-    row = connection.execute(select(*columns_of(alerts, KnownAlert)).where(alerts.c.key == key)).first()
+    row = connection.execute(select_of(alerts, KnownAlert).where(alerts.c.key == key)).first()
     if row is None:
         return None
     known = value_of(KnownAlert, row)
@@ -83,7 +83,7 @@ def alert_facts(connection: Connection, key: AlertKey) -> AlertFacts | None:
 
 
 def _member(connection: Connection, key: AlertKey, incident_id: IncidentId) -> Member | None:
-    query = select(*columns_of(members, Member)).where(members.c.incident_id == incident_id, members.c.key == key)
+    query = select_of(members, Member).where(members.c.incident_id == incident_id, members.c.key == key)
     row = connection.execute(query).first()
     return value_of(Member, row) if row else None
 
@@ -154,11 +154,11 @@ def matching_keys(connection: Connection, matchers: Sequence[Matcher], limit: in
 
 
 def _candidates(connection: Connection, matchers: Sequence[Matcher]) -> Iterator[Alert]:
-    query = select(*columns_of(watch_table, Watch)).order_by(watch_table.c.since.desc()).limit(CANDIDATES_COUNT_MAX)
+    query = select_of(watch_table, Watch).order_by(watch_table.c.since.desc()).limit(CANDIDATES_COUNT_MAX)
     for row in connection.execute(query):
         yield value_of(Watch, row).alert
     plain = [one.value for one in matchers if one.op is MatchOp.EQUAL and one.value.isascii() and one.value.isalnum()]
-    parts = select(*columns_of(members, Member)).order_by(members.c.joined_at.desc()).limit(CANDIDATES_COUNT_MAX)
+    parts = select_of(members, Member).order_by(members.c.joined_at.desc()).limit(CANDIDATES_COUNT_MAX)
     for word in plain:
         text = type_coerce(members.c.labels, Text).contains(word, autoescape=True)
         in_annotations = type_coerce(members.c.annotations, Text).contains(word, autoescape=True)
@@ -198,7 +198,7 @@ def incident_of_ticket(connection: Connection, word: str) -> IncidentId | None:
 def watches_of_incident(connection: Connection, incident_id: IncidentId, limit: int) -> list[Watch]:
     """The watches on the alerts that are part of an incident now, soonest due first."""
     query = (
-        select(*columns_of(watch_table, Watch))
+        select_of(watch_table, Watch)
         .join(alerts, alerts.c.key == watch_table.c.key)
         .where(alerts.c.incident_id == incident_id)
         .order_by(watch_table.c.due_at, watch_table.c.key)
@@ -211,7 +211,7 @@ def known_alerts(connection: Connection, keys: Iterable[AlertKey]) -> dict[Alert
     """These alerts as they were last seen; what was never seen is left out."""
     found: dict[AlertKey, KnownAlert] = {}
     for some in chunks(sorted(keys)):
-        for row in connection.execute(select(*columns_of(alerts, KnownAlert)).where(alerts.c.key.in_(some))):
+        for row in connection.execute(select_of(alerts, KnownAlert).where(alerts.c.key.in_(some))):
             found[row.key] = value_of(KnownAlert, row)
     return found
 
@@ -219,6 +219,6 @@ def known_alerts(connection: Connection, keys: Iterable[AlertKey]) -> dict[Alert
 def arrivals_since(connection: Connection, since: datetime, limit: int) -> list[Arrival]:
     """The envelopes since an instant among the newest so many, the newest first."""
     # Without the instant in the query: there is no index of it alone, and a quiet hour would walk through the whole table.
-    query = select(*columns_of(inbox, Arrival)).order_by(inbox.c.seq.desc()).limit(limit)
+    query = select_of(inbox, Arrival).order_by(inbox.c.seq.desc()).limit(limit)
     found = (value_of(Arrival, row) for row in connection.execute(query))
     return [arrival for arrival in found if arrival.received_at >= since]

@@ -18,7 +18,7 @@ from ingestd.core.silence import Silence
 from ingestd.errors import StoreBusy
 from ingestd.store import dialect, watches
 from ingestd.store.inbox import BATCH_BYTES_MAX, DONE
-from ingestd.store.rows import columns_of, value_of
+from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import inbox, silences
 
 CHUNK_COUNT_MAX = 500
@@ -124,7 +124,5 @@ def _chunk(connection: Connection, after: int, last: int) -> list[StoredEnvelope
         if upto > after and room < 0:
             break
         upto = row.seq
-    query = (
-        select(*columns_of(inbox, StoredEnvelope)).where(inbox.c.seq > after, inbox.c.seq <= upto).order_by(inbox.c.seq)
-    )
+    query = select_of(inbox, StoredEnvelope).where(inbox.c.seq > after, inbox.c.seq <= upto).order_by(inbox.c.seq)
     return [value_of(StoredEnvelope, row) for row in connection.execute(query)]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, null, select, update
 from ingestd.core.names import EnvelopeId
 from ingestd.store import dialect
 from ingestd.store.columns import microseconds_of
-from ingestd.store.rows import columns_of, value_of
+from ingestd.store.rows import columns_of, select_of, value_of
 from ingestd.store.schema import inbox
 
 _ARRIVED = ("id", "source", "kind", "received_at", "remote", "body", "state", "next_alert")
@@ -82,7 +82,7 @@ def oldest_waiting(connection: Connection, limit: int) -> list[Envelope]:
         if chosen and room < 0:
             break
         chosen.append(row.seq)
-    query = select(*columns_of(inbox, Envelope)).where(inbox.c.seq.in_(chosen)).order_by(inbox.c.seq)
+    query = select_of(inbox, Envelope).where(inbox.c.seq.in_(chosen)).order_by(inbox.c.seq)
     return [value_of(Envelope, row) for row in connection.execute(query)] if chosen else []
 
 
@@ -161,7 +161,7 @@ def retry(connection: Connection, envelope_id: EnvelopeId) -> bool:
 
 def report(connection: Connection, envelope_id: EnvelopeId) -> EnvelopeReport | None:
     """What became of one envelope."""
-    row = connection.execute(select(*columns_of(inbox, EnvelopeReport)).where(inbox.c.id == envelope_id)).first()
+    row = connection.execute(select_of(inbox, EnvelopeReport).where(inbox.c.id == envelope_id)).first()
     return value_of(EnvelopeReport, row) if row else None
 
 

@@ -13,7 +13,7 @@ from ingestd.core.incident import Incident, Member
 from ingestd.core.names import IncidentId, IncidentState
 from ingestd.ports import TicketRef
 from ingestd.store import dialect
-from ingestd.store.rows import chunks, columns_of, row_of, value_of
+from ingestd.store.rows import chunks, row_of, select_of, value_of
 from ingestd.store.schema import deadlines, incidents, members, settings, tickets
 
 FIRST_NUMBER = 1001
@@ -41,7 +41,7 @@ class Ticket:
 
 def load(connection: Connection, incident_id: IncidentId) -> Incident | None:
     """One incident."""
-    row = connection.execute(select(*columns_of(incidents, Incident)).where(incidents.c.id == incident_id)).first()
+    row = connection.execute(select_of(incidents, Incident).where(incidents.c.id == incident_id)).first()
     return value_of(Incident, row) if row else None
 
 
@@ -49,14 +49,14 @@ def load_many(connection: Connection, ids: Iterable[IncidentId]) -> dict[Inciden
     """These incidents, by id; missing ones are left out."""
     found: dict[IncidentId, Incident] = {}
     for some in chunks(sorted(ids)):
-        for row in connection.execute(select(*columns_of(incidents, Incident)).where(incidents.c.id.in_(some))):
+        for row in connection.execute(select_of(incidents, Incident).where(incidents.c.id.in_(some))):
             found[row.id] = value_of(Incident, row)
     return found
 
 
 def listed(connection: Connection, *, states: Iterable[IncidentState] | None, limit: int) -> list[Incident]:
     """The newest incidents first, all or those in ``states``."""
-    query = select(*columns_of(incidents, Incident)).order_by(incidents.c.number.desc()).limit(limit)
+    query = select_of(incidents, Incident).order_by(incidents.c.number.desc()).limit(limit)
     if states is not None:
         asked = set(states)
         query = query.where(incidents.c.state.in_(sorted(asked)))
@@ -71,7 +71,7 @@ def live_about(connection: Connection, dedup_key: str, correlate_key: str) -> li
     shared += [incidents.c.correlate_key == correlate_key] if correlate_key else []
     found: dict[IncidentId, Incident] = {}
     for condition in shared:  # one by one, since each has its index
-        query = select(*columns_of(incidents, Incident)).where(condition, incidents.c.state != IncidentState.CLOSED)
+        query = select_of(incidents, Incident).where(condition, incidents.c.state != IncidentState.CLOSED)
         found |= {row.id: value_of(Incident, row) for row in connection.execute(query.limit(_ABOUT_COUNT_MAX))}
     return sorted(found.values(), key=lambda incident: incident.number)
 
@@ -79,7 +79,7 @@ def live_about(connection: Connection, dedup_key: str, correlate_key: str) -> li
 def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> list[Member]:
     """The alerts of an incident: those that fire first, then the oldest first."""
     query = (
-        select(*columns_of(members, Member))
+        select_of(members, Member)
         .where(members.c.incident_id == incident_id)
         .order_by(members.c.cleared_at.is_not(None), members.c.joined_at, members.c.key)
         .limit(limit)
@@ -89,37 +89,26 @@ def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> l
 
 def ticket_of(connection: Connection, incident_id: IncidentId, connector: str) -> Ticket | None:
     """The ticket that the incident has in a connector's system."""
-    query = select(*columns_of(tickets, Ticket)).where(
-        tickets.c.incident_id == incident_id, tickets.c.connector == connector
-    )
+    query = select_of(tickets, Ticket).where(tickets.c.incident_id == incident_id, tickets.c.connector == connector)
     row = connection.execute(query).first()
     return value_of(Ticket, row) if row else None
 
 
 def tickets_listed(connection: Connection, limit: int) -> list[Ticket]:
     """The newest tickets first."""
-    query = select(*columns_of(tickets, Ticket)).order_by(tickets.c.opened_at.desc()).limit(limit)
+    query = select_of(tickets, Ticket).order_by(tickets.c.opened_at.desc()).limit(limit)
     return [value_of(Ticket, row) for row in connection.execute(query)]
 
 
 def deadlines_of(connection: Connection, incident_id: IncidentId) -> list[Deadline]:
     """What is due for an incident, soonest first."""
-    query = (
-        select(*columns_of(deadlines, Deadline))
-        .where(deadlines.c.incident_id == incident_id)
-        .order_by(deadlines.c.due_at)
-    )
+    query = select_of(deadlines, Deadline).where(deadlines.c.incident_id == incident_id).order_by(deadlines.c.due_at)
     return [value_of(Deadline, row) for row in connection.execute(query)]
 
 
 def due_deadlines(connection: Connection, now: datetime, limit: int) -> list[Deadline]:
     """Deadlines that have passed, oldest first."""
-    query = (
-        select(*columns_of(deadlines, Deadline))
-        .where(deadlines.c.due_at <= now)
-        .order_by(deadlines.c.due_at)
-        .limit(limit)
-    )
+    query = select_of(deadlines, Deadline).where(deadlines.c.due_at <= now).order_by(deadlines.c.due_at).limit(limit)
     return [value_of(Deadline, row) for row in connection.execute(query)]
 
 

@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert
 
 from ingestd.core.names import EffectKey, IncidentId, PersonName
-from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.rows import row_of, select_of, value_of
 from ingestd.store.schema import page_links
 
 
@@ -36,7 +36,7 @@ def add(connection: Connection, link: PageLink) -> None:
 
 def find(connection: Connection, token: str, now: datetime) -> PageLink | None:
     """The link of a token, unless it is unknown or expired."""
-    query = select(*columns_of(page_links, PageLink)).where(
+    query = select_of(page_links, PageLink).where(
         page_links.c.token_hash == hash_of(token), page_links.c.expires_at > now
     )
     row = connection.execute(query).first()

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, u
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, EffectKind, IncidentId
 from ingestd.store import dialect
-from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.rows import row_of, select_of, value_of
 from ingestd.store.schema import HAS_RECEIPT, incidents, is_open, is_unsettled, outbox
 
 __all__ = [
@@ -64,7 +64,7 @@ def claim(connection: Connection, connector: str, now: datetime, *, lease_second
     # What is leased was due when it was claimed, so one range of the index holds both.
     is_free = or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= now)
     query = (
-        select(*columns_of(outbox, Delivery))
+        select_of(outbox, Delivery)
         .where(
             outbox.c.connector == connector, outbox.c.due_at <= now, is_unsettled(outbox), is_free, _IS_FIRST_IN_LANE
         )
@@ -108,7 +108,7 @@ def save(connection: Connection, delivery: Delivery) -> None:
 
 def holds(connection: Connection, delivery: Delivery) -> Delivery | None:
     """The row if this claim still holds it, else None: another claim has a newer fence, or it is settled."""
-    query = select(*columns_of(outbox, Delivery)).where(
+    query = select_of(outbox, Delivery).where(
         outbox.c.key == delivery.key, outbox.c.fence == delivery.fence, outbox.c.state == DeliveryState.LEASED
     )
     row = connection.execute(query.with_for_update()).first()
@@ -117,13 +117,13 @@ def holds(connection: Connection, delivery: Delivery) -> Delivery | None:
 
 def load(connection: Connection, key: EffectKey) -> Delivery | None:
     """One delivery."""
-    row = connection.execute(select(*columns_of(outbox, Delivery)).where(outbox.c.key == key)).first()
+    row = connection.execute(select_of(outbox, Delivery).where(outbox.c.key == key)).first()
     return value_of(Delivery, row) if row else None
 
 
 def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Delivery | None:
     """The delivery that the service knows by this id."""
-    query = select(*columns_of(outbox, Delivery)).where(
+    query = select_of(outbox, Delivery).where(
         outbox.c.receipt_id == receipt_id, HAS_RECEIPT, outbox.c.connector == connector
     )
     row = connection.execute(query).first()
@@ -144,14 +144,14 @@ def has_later_in_lane(connection: Connection, delivery: Delivery) -> bool:
 
 def of_incident(connection: Connection, incident_id: IncidentId) -> list[Delivery]:
     """All deliveries of an incident, oldest first."""
-    query = select(*columns_of(outbox, Delivery)).where(outbox.c.incident_id == incident_id).order_by(outbox.c.seq)
+    query = select_of(outbox, Delivery).where(outbox.c.incident_id == incident_id).order_by(outbox.c.seq)
     return [value_of(Delivery, row) for row in connection.execute(query)]
 
 
 def listed(connection: Connection, *, states: Iterable[DeliveryState], limit: int) -> list[Delivery]:
     """Deliveries in these states, newest first."""
     asked = set(states)
-    query = select(*columns_of(outbox, Delivery)).where(outbox.c.state.in_(sorted(asked)))
+    query = select_of(outbox, Delivery).where(outbox.c.state.in_(sorted(asked)))
     if asked <= _OPEN:
         query = query.where(is_open(outbox))
     query = query.order_by(outbox.c.seq.desc()).limit(limit)

@@ -15,7 +15,7 @@ from ingestd.core.names import IncidentId
 from ingestd.core.restraint import alert_of
 from ingestd.core.watch import Watch
 from ingestd.store import incidents as incident_store
-from ingestd.store.rows import columns_of, value_of
+from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import alerts, members, watches
 
 FIRING_COUNT_MAX = 5000
@@ -70,7 +70,7 @@ def _firing(matchers: Sequence[Matcher]) -> Select[tuple[Member]]:
     """Alerts that fire and are part of an incident; the database sorts out most by the texts that must be there."""
     wanted = [_has(one) for one in matchers if one.field.is_label and one.op is MatchOp.EQUAL and one.value]
     return (
-        select(*columns_of(members, Member))
+        select_of(members, Member)
         .join(alerts, and_(alerts.c.key == members.c.key, alerts.c.incident_id == members.c.incident_id))
         .where(members.c.state == AlertState.FIRING, alerts.c.state == AlertState.FIRING, *wanted)
         .limit(FIRING_COUNT_MAX)
@@ -85,7 +85,7 @@ def _has(matcher: Matcher) -> ColumnElement[bool]:
 
 def _held(connection: Connection) -> Iterator[Watch]:
     query = (
-        select(*columns_of(watches, Watch))
+        select_of(watches, Watch)
         .join(alerts, alerts.c.key == watches.c.key)
         .where(watches.c.held.is_not(None), alerts.c.state == AlertState.HELD)
         .order_by(watches.c.since.desc())

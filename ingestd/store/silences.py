@@ -12,7 +12,7 @@ from ingestd.core.silence import Silence
 from ingestd.core.silencing import WantedSilence
 from ingestd.core.watch import HoldReason, Release, Watch
 from ingestd.store import dialect, watches
-from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.rows import row_of, select_of, value_of
 from ingestd.store.schema import settings, silences
 from ingestd.store.schema import watches as watch_table
 
@@ -67,9 +67,7 @@ def add(connection: Connection, wanted: WantedSilence, now: datetime) -> Silence
         starts_at=wanted.begins_at(now),
         ends_at=wanted.ends_at,
     )
-    query = select(*columns_of(silences, Silence)).where(
-        silences.c.created_at == now, silences.c.ends_at == made.ends_at
-    )
+    query = select_of(silences, Silence).where(silences.c.created_at == now, silences.c.ends_at == made.ends_at)
     for row in connection.execute(query):
         before = value_of(Silence, row)
         if replace(before, id=made.id, number=number) == made:
@@ -104,7 +102,7 @@ def expire(connection: Connection, silence_id: str, now: datetime) -> Expired | 
 
 def load(connection: Connection, silence_id: str) -> Silence | None:
     """One silence."""
-    row = connection.execute(select(*columns_of(silences, Silence)).where(silences.c.id == silence_id)).first()
+    row = connection.execute(select_of(silences, Silence).where(silences.c.id == silence_id)).first()
     return value_of(Silence, row) if row else None
 
 
@@ -120,7 +118,7 @@ def listed(connection: Connection, states: set[SilenceState], now: datetime, lim
         asked = has[state] if asked is None else asked | has[state]
     if asked is None:
         return []
-    query = select(*columns_of(silences, Silence)).where(asked).order_by(silences.c.number.desc()).limit(limit)
+    query = select_of(silences, Silence).where(asked).order_by(silences.c.number.desc()).limit(limit)
     return [value_of(Silence, row) for row in connection.execute(query)]
 
 
@@ -143,7 +141,7 @@ def held_count(connection: Connection, silence_id: str) -> int:
 def held(connection: Connection, silence_id: str, limit: int) -> list[Watch]:
     """The alerts that it keeps back, the longest first."""
     query = (
-        select(*columns_of(watch_table, Watch))
+        select_of(watch_table, Watch)
         .where(_is_held_by(silence_id))
         .order_by(watch_table.c.since, watch_table.c.key)
         .limit(limit)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select
 
 from ingestd.core.alert import Alert
 from ingestd.core.draft import Snapshot
@@ -19,7 +19,7 @@ from ingestd.core.sighting import Cause, Sighting, sight
 from ingestd.core.watch import Watch
 from ingestd.store import dialect, explaining, watches
 from ingestd.store import incidents as incident_store
-from ingestd.store.rows import chunks, columns_of, value_of
+from ingestd.store.rows import chunks, select_of, value_of
 from ingestd.store.schema import alerts, incidents, members
 
 
@@ -103,7 +103,7 @@ def _watches(
 def _known(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, KnownAlert]:
     found: dict[AlertKey, KnownAlert] = {}
     for some in chunks(keys):
-        query = select(*columns_of(alerts, KnownAlert)).where(alerts.c.key.in_(some))
+        query = select_of(alerts, KnownAlert).where(alerts.c.key.in_(some))
         for row in connection.execute(query):
             found[row.key] = value_of(KnownAlert, row)
     return found
@@ -112,7 +112,7 @@ def _known(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, K
 def _live(connection: Connection, column: Any, keys: Iterable[str]) -> dict[IncidentId, Incident]:  # noqa: ANN401 (a column)
     found: dict[IncidentId, Incident] = {}
     for some in chunks(keys):
-        query: Select[Any] = select(*columns_of(incidents, Incident)).where(
+        query: Select[Any] = select_of(incidents, Incident).where(
             column.in_(some), incidents.c.state != IncidentState.CLOSED
         )
         for row in connection.execute(query):
@@ -128,7 +128,7 @@ def _members(
         return found
     for some in chunks(sorted(keys)):
         for ids in chunks(sorted(incident_ids)):
-            query = select(*columns_of(members, Member)).where(members.c.incident_id.in_(ids), members.c.key.in_(some))
+            query = select_of(members, Member).where(members.c.incident_id.in_(ids), members.c.key.in_(some))
             for row in connection.execute(query):
                 found[row.incident_id, row.key] = value_of(Member, row)
     return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from ingestd.core.names import IncidentId
-from ingestd.store.rows import columns_of, value_of
+from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import timeline
 
 
@@ -29,7 +29,7 @@ class Line:
 def last(connection: Connection, incident_id: IncidentId, limit: int) -> list[Line]:
     """The newest lines of an incident, oldest first."""
     query = (
-        select(*columns_of(timeline, Line))
+        select_of(timeline, Line)
         .where(timeline.c.incident_id == incident_id)
         .order_by(timeline.c.seq.desc())
         .limit(limit)
@@ -40,7 +40,7 @@ def last(connection: Connection, incident_id: IncidentId, limit: int) -> list[Li
 def for_ticket(connection: Connection, incident_id: IncidentId, after: int, up_to: int, limit: int) -> list[Line]:
     """What the ticket's readers have not been told: lines after ``after`` up to and with ``up_to``, the newest ``limit``."""
     query = (
-        select(*columns_of(timeline, Line))
+        select_of(timeline, Line)
         .where(
             timeline.c.incident_id == incident_id,
             timeline.c.for_ticket,

@@ -12,7 +12,7 @@ from ingestd.core.names import AlertKey
 from ingestd.core.silence import Silence
 from ingestd.core.watch import HoldReason, Release, Watch
 from ingestd.store import dialect
-from ingestd.store.rows import chunks, columns_of, row_of, value_of
+from ingestd.store.rows import chunks, row_of, select_of, value_of
 from ingestd.store.schema import alerts, settings, silences, watches
 
 _RULES_VERSION = "rules_version"
@@ -21,7 +21,7 @@ _RULES_VERSION = "rules_version"
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Watch]:
     """Watches that are due, the longest first."""
-    query = select(*columns_of(watches, Watch)).where(watches.c.due_at <= now).order_by(watches.c.due_at).limit(limit)
+    query = select_of(watches, Watch).where(watches.c.due_at <= now).order_by(watches.c.due_at).limit(limit)
     return [value_of(Watch, row) for row in connection.execute(query)]
 
 
@@ -43,7 +43,7 @@ def of_things(connection: Connection, dedup_keys: Iterable[str]) -> dict[AlertKe
 def _found(connection: Connection, column: str, keys: Iterable[str]) -> dict[AlertKey, Watch]:
     found: dict[AlertKey, Watch] = {}
     for some in chunks(sorted(keys)):
-        query = select(*columns_of(watches, Watch)).where(watches.c[column].in_(some))
+        query = select_of(watches, Watch).where(watches.c[column].in_(some))
         for row in connection.execute(query):
             found[row.key] = value_of(Watch, row)
     return found
@@ -52,7 +52,7 @@ def _found(connection: Connection, column: str, keys: Iterable[str]) -> dict[Ale
 def listed(connection: Connection, limit: int) -> list[Watch]:
     """Alerts that are held back, the latest first."""
     query = (
-        select(*columns_of(watches, Watch))
+        select_of(watches, Watch)
         .where(watches.c.held.is_not(None))
         .order_by(watches.c.since.desc(), watches.c.key)
         .limit(limit)
@@ -97,5 +97,5 @@ def follow_rules(connection: Connection, version: str, now: datetime) -> int:
 
 def silences_in_force(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     """Every silence that is not over, the oldest first."""
-    query = select(*columns_of(silences, Silence)).where(silences.c.ends_at > now).order_by(silences.c.number)
+    query = select_of(silences, Silence).where(silences.c.ends_at > now).order_by(silences.c.number)
     return tuple(value_of(Silence, row) for row in connection.execute(query))
