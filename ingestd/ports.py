@@ -122,7 +122,13 @@ class IncidentView:
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
     timeline: tuple[TimelineLine, ...] = ()
-    """The last ten lines, oldest first."""
+    """The last ten lines, oldest first; all of them, up to 200, where it is handed over."""
+    assignee: str = ""
+    """Who is in charge of it; empty if nobody is."""
+    bridge: str = ""
+    """A link to the meeting in which it is worked on; empty if there is none."""
+    is_test: bool = False
+    """It is a drill: nothing is wrong, and whatever is said of it must say so first."""
 
 
 # ---------------------------------------------------------------------------------------------- tickets
@@ -224,7 +230,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """What to tell one person. ``purpose``: ``page`` asks for an answer; ``resolved`` and ``test`` do not.
+    """What to tell one person or room.
+
+    ``purpose``: ``page`` asks for an answer, and so does ``summary``, which folds several incidents into one; ``resolved`` and ``test``
+    do not. ``post`` tells a room how the incident stands. ``word`` is the text of ``words`` alone: the incident stands for nothing then.
 
     ``link`` is the acknowledge page of this person for this incident (empty when no answer is wanted).
     ``reason`` says why this person gets it, in words: ``ben did not answer in 5 min``; may be empty.
@@ -242,6 +251,18 @@ class PageText:
     next_step_at: datetime | None = None
     delayed_minutes: int = 0
     sent_at: datetime | None = None
+    code: str = ""
+    """What the person writes before ``a`` to acknowledge by reply (``42``); empty if replies cannot come back."""
+    reply_token: str = ""
+    """Binds a reply by mail to this page; empty if replies cannot come back."""
+    words: str = ""
+    """The whole text of a ``word``; its first line serves as subject."""
+    also: tuple[IncidentView, ...] = ()
+    """Of a ``summary``: further incidents, the worst first; at most 50."""
+    also_count: int = 0
+    """Of a ``summary``: how many further incidents there are, shown or not."""
+    window_minutes: int = 0
+    """Of a ``summary``: in how many minutes they came together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +306,32 @@ class Pager(Protocol):
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """Read a receipt that the service POSTed to ``url`` (its public form). None if it is no receipt of ours.
+
+        Raises ``CredentialsRejected`` if the signature is missing or wrong. Pure: no I/O.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyNews:
+    """What somebody wrote back. ``id`` is the service's own, the same for every repeat; ``sender`` an address as in ``Contact``.
+
+    ``opt_out`` is true where the service itself says that this number must not be written to any more, false where it says that it
+    may again, None where it says neither.
+    """
+
+    id: str
+    sender: str
+    text: str
+    opt_out: bool | None = None
+
+
+@runtime_checkable
+class Replying(Protocol):
+    """A pager whose service brings back what people answer. May be left out."""
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
+        """Read what the service POSTed to ``url`` (its public form). None if it is no reply of a person.
 
         Raises ``CredentialsRejected`` if the signature is missing or wrong. Pure: no I/O.
         """

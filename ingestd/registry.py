@@ -87,7 +87,8 @@ class Registry:
 
     def _misused_pagers(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
         found = []
-        for channel, name in self._loaded.config.channels.items():
+        routes = [(channel, one.to) for channel, some in self._loaded.config.channels.items() for one in some]
+        for channel, name in routes:
             connector = made.get(name)
             if isinstance(connector, Pager) and connector.channel is channel:
                 continue

@@ -199,8 +199,7 @@ def _gaps(
     reachable = {name for name, person in policy.people.items() if person.channels}
     found = [gap for one in chosen for gap in gaps_of_schedule(one, begin, end, reachable)]
     if with_policies:
-        by_name = {one.name: one for one in chosen}
-        found += [gap for one in policy.escalations.values() for gap in gaps_of_policy(one, by_name, begin, end)]
+        found += [gap for one in policy.escalations.values() for gap in gaps_of_policy(one, policy, begin, end)]
     return sorted(found, key=lambda gap: (gap.starts_at, gap.name))
 
 

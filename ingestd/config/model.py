@@ -12,28 +12,35 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ingestd.config.people_model import PersonSection, PolicySection, Routes, TeamSection, TicketSection
 from ingestd.config.quantities import (
     DatabaseUrl,
     DurationSeconds,
-    Email,
     Listen,
     ListenAddress,
     Name,
     OptionalUrl,
-    Phone,
-    Text,
     Zone,
     as_written,
     duration_range,
     fault,
-    none_word,
 )
-from ingestd.config.schedule_model import OncallTestSection, ScheduleSection, Target
+from ingestd.config.schedule_model import OncallTestSection, ScheduleSection
 from ingestd.config.section import Section
 from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
 from ingestd.core.names import Channel
 
-__all__ = ["AuthSection", "Config", "ConnectorSection", "LimitsSection", "Section", "SourceSection"]
+__all__ = [
+    "AuthSection",
+    "Config",
+    "ConnectorSection",
+    "LimitsSection",
+    "PersonSection",
+    "Section",
+    "SourceSection",
+    "TeamSection",
+    "TicketSection",
+]
 
 Secret = Annotated[SecretStr, BeforeValidator(as_written), Field(min_length=1)]
 
@@ -97,63 +104,6 @@ class ConnectorSection(BaseModel):
         yield "kind", self.kind
 
 
-class PersonSection(Section):
-    """Somebody who can be paged. ``notify`` orders their channels; without it: SMS first, then email."""
-
-    name: Text = ""
-    email: Email | None = None
-    phone: Phone | None = None
-    notify: tuple[Channel, ...] = Field(default=(), max_length=8)
-    tz: Zone | None = None
-    """Where the person is; without it: as the configuration's timezone says."""
-
-
-class StepSection(Section):
-    """One level of a policy: who is paged, and how long to wait for an answer before the next step."""
-
-    page: tuple[Target, ...] = Field(min_length=1, max_length=50)
-    wait_seconds: Annotated[DurationSeconds, duration_range("30s", "7d")] = Field(default=300, alias="wait")
-
-
-class PolicySection(Section):
-    """Steps in order; after the last one they run again, ``loop`` times in all."""
-
-    steps: tuple[StepSection, ...] = Field(min_length=1, max_length=20)
-    loop: int = Field(default=1, ge=1, le=10)
-
-
-class TicketSection(BaseModel):
-    """Which connector opens tickets; every other key (project, group, type, ...) is handed to it as it is."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    to: Name = Field(description="The connector, by its name in the configuration.")
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """What the connector is told."""
-        return dict(self.model_extra or {})
-
-
-def _ticket_or_none(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
-    value = none_word(value)
-    if value is None or isinstance(value, dict | TicketSection):
-        return value
-    hint = f"write {{to: {value}}}, or none" if isinstance(value, str) else "write {to: CONNECTOR}, or none"
-    raise fault("ticket", "a ticket is a mapping, or none", hint)
-
-
-TicketChoice = Annotated[TicketSection | None, BeforeValidator(_ticket_or_none)]
-PolicyChoice = Annotated[Name | None, BeforeValidator(none_word)]
-
-
-class TeamSection(Section):
-    """A team: the policy that pages it, and where its tickets go, unless a rule says otherwise."""
-
-    policy: PolicyChoice = None
-    ticket: TicketChoice = None
-
-
 class RulesSection(Section):
     """Where the rules are: a folder whose ``*.yaml`` files are read in the order of their names, or one file."""
 
@@ -209,7 +159,7 @@ class Config(Section):
     sources: dict[Name, SourceSection] = Field(min_length=1)
     connectors: dict[Name, ConnectorSection] = Field(default_factory=dict)
     people: dict[Name, PersonSection] = Field(default_factory=dict)
-    channels: dict[Channel, Name] = Field(default_factory=dict)
+    channels: dict[Channel, Routes] = Field(default_factory=dict)
     schedules: dict[Name, ScheduleSection] = Field(default_factory=dict)
     oncall_tests: tuple[OncallTestSection, ...] = Field(default=(), max_length=1000)
     policies: dict[Name, PolicySection] = Field(default_factory=dict)

@@ -17,9 +17,9 @@ from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Mapping, Node, Scalar, Sequence, Span
 from ingestd.core.names import Channel
 from ingestd.core.ruleset import DEFAULT_TEAM
-from ingestd.core.target import PERSON_PREFIX, schedule_of
+from ingestd.core.target import ASSIGNEE, PERSON_PREFIX, schedule_of, team_of
 
-_ADDRESS_KEYS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
+_ADDRESS_KEYS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.CHAT: "chat"}
 
 
 def names(root: Node | None, section: str) -> frozenset[str]:
@@ -35,39 +35,72 @@ def check_references(document: Document, folder: Path) -> None:
         return
     connectors = names(root, "connectors")
     _check_policies(document, root)
-    for _, team in _entries(root, "teams"):
-        _check_name(document, team, "policy", "policy", names(root, "policies"))
-        ticket = team.get("ticket") if isinstance(team, Mapping) else None
-        _check_name(document, ticket, "to", "connector", connectors)
+    _check_teams(document, root, connectors)
     channels = root.get("channels")
     for channel in Channel:
-        _check_name(document, channels, channel, "connector", connectors)
+        routes = channels.get(channel) if isinstance(channels, Mapping) else None
+        _check_route(document, routes, connectors)
+        for route in routes.items if isinstance(routes, Sequence) else ():
+            _check_route(document, route, connectors)
+            _check_name(document, route, "to", "connector", connectors)
     _check_people(document, root)
     check_schedules(document, root, names(root, "people"))
     _check_tls(document, root, folder)
     _check_default_team(document, root)
 
 
-def _check_policies(document: Document, root: Node | None) -> None:
-    people = names(root, "people")
+def _check_route(document: Document, node: Node | None, connectors: frozenset[str]) -> None:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in connectors:
+        text = f'connector "{node.value[:60]}" is not defined'
+        document.report(node.span, "unknown-connector", text, hint=did_you_mean(node.value, connectors))
+
+
+def _check_teams(document: Document, root: Mapping, connectors: frozenset[str]) -> None:
+    for _, team in _entries(root, "teams"):
+        _check_name(document, team, "policy", "policy", names(root, "policies"))
+        found = {key: team.get(key) if isinstance(team, Mapping) else None for key in ("ticket", "assign", "members")}
+        _check_name(document, found["ticket"], "to", "connector", connectors)
+        _check_name(document, found["assign"], "schedule", "schedule", names(root, "schedules"))
+        members = found["members"]
+        for member in members.items if isinstance(members, Sequence) else ():
+            if isinstance(member, Scalar) and isinstance(member.value, str):
+                _check_known(document, member, "person", member.value, names(root, "people"))
+
+
+def _check_policies(document: Document, root: Mapping) -> None:
     for _, policy in _entries(root, "policies"):
         steps = policy.get("steps") if isinstance(policy, Mapping) else None
-        for step in steps.items if isinstance(steps, Sequence) else ():
+        resort = policy.get("last_resort") if isinstance(policy, Mapping) else None
+        for step in (*(steps.items if isinstance(steps, Sequence) else ()), resort):
             page = step.get("page") if isinstance(step, Mapping) else None
             for word in page.items if isinstance(page, Sequence) else ():
-                _check_target(document, word, people, names(root, "schedules"))
+                _check_target(document, word, root)
 
 
-def _check_target(document: Document, node: Node, people: frozenset[str], schedules: frozenset[str]) -> None:
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+def _check_target(document: Document, node: Node, root: Mapping) -> None:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.value == ASSIGNEE:
         return
-    schedule, name = schedule_of(node.value), node.value.removeprefix(PERSON_PREFIX)
-    if schedule is not None and schedule not in schedules:
-        text = f'schedule "{schedule[:60]}" is not defined'
-        document.report(node.span, "unknown-schedule", text, hint=did_you_mean(schedule, schedules))
-    elif schedule is None and name not in people and ":" not in name:  # the model says what it thinks of another prefix
-        hint = f"write  schedule:{name}" if name in schedules else did_you_mean(name, people)
+    schedules, people, teams = (names(root, section) for section in ("schedules", "people", "teams"))
+    schedule, team, name = schedule_of(node.value), team_of(node.value), node.value.removeprefix(PERSON_PREFIX)
+    if schedule is not None:
+        _check_known(document, node, "schedule", schedule, schedules)
+    elif team is not None:
+        _check_known(document, node, "team", team, teams)
+        members = _at(root, "teams", team, "members")
+        if team in teams and not (isinstance(members, Sequence) and members.items):
+            text = f'team "{team[:60]}" has no members: this pages nobody'
+            document.report(node.span, "no-members", text, hint=f"add  members: [...]  to the team {team[:60]}")
+    elif name not in people and ":" not in name:  # the model says what it thinks of another prefix
+        kinds = {"schedule": schedules, "team": teams}
+        other = next((f"write  {kind}:{name}" for kind, known in kinds.items() if name in known), None)
+        hint = other or did_you_mean(name, people)
         document.report(node.span, "unknown-person", f'person "{name[:60]}" is not defined', hint=hint)
+
+
+def _check_known(document: Document, node: Scalar, what: str, name: str, known: frozenset[str]) -> None:
+    if name not in known:
+        text = f'{what} "{name[:60]}" is not defined'
+        document.report(node.span, f"unknown-{what}", text, hint=did_you_mean(name, known))
 
 
 def _check_people(document: Document, root: Node | None) -> None:
@@ -80,9 +113,17 @@ def _check_people(document: Document, root: Node | None) -> None:
         if not any(key in person.entries for key in paged.values()):
             wanted = " or ".join(paged.values()) or "a channel that a connector serves"
             document.report(key_span, "no-contact", f'"{name}" cannot be paged', hint=f"needs {wanted}")
-        notify = person.get("notify")
-        for item in notify.items if isinstance(notify, Sequence) else ():
+        for item in _notify_items(person.get("notify")):
             _check_notify(document, name, person, item, channels)
+
+
+def _notify_items(notify: Node | None) -> Iterator[Node]:
+    """Every channel that a person's profiles name."""
+    profiles = [notify, *(notify.get(key) for key in ("urgent", "normal"))] if isinstance(notify, Mapping) else [notify]
+    for profile in profiles:
+        for item in profile.items if isinstance(profile, Sequence) else ():
+            by = item.get("by") if isinstance(item, Mapping) else None
+            yield from by.items if isinstance(by, Sequence) else (item,)
 
 
 def _check_notify(document: Document, name: str, person: Mapping, item: Node, channels: frozenset[str]) -> None:

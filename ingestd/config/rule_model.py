@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
-from ingestd.config.model import PolicyChoice, TicketChoice
+from ingestd.config.people_model import PolicyChoice, TicketChoice
 from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, parse_at
 from ingestd.config.section import Explained
 from ingestd.config.shapes import by_or_within, count_within, list_of, mapping_like, matchers_as_pairs, without_dash

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
-from ingestd.config.model import PolicyChoice
+from ingestd.config.people_model import PolicyChoice
 from ingestd.config.quantities import (
     NAME_PATTERN,
     DurationSeconds,

@@ -15,7 +15,7 @@ from ingestd.config.quantities import NAME_PATTERN, Instant, Name, Text, Zone, f
 from ingestd.config.section import Section
 from ingestd.config.window_model import WhenModel
 from ingestd.core.rota import Turn, TurnUnit
-from ingestd.core.target import PERSON_PREFIX, SCHEDULE_PREFIX
+from ingestd.core.target import PERSON_PREFIX, SCHEDULE_PREFIX, TEAM_PREFIX
 from ingestd.core.windows import instant_of
 
 _TURN: Final = re.compile(r"([0-9]{1,4})\s*([A-Za-z]+)")
@@ -23,7 +23,7 @@ _SHORT_UNITS: Final = {"h": TurnUnit.HOUR, "d": TurnUnit.DAY, "w": TurnUnit.WEEK
 _UNITS: Final = {word: unit for unit in TurnUnit for word in (unit.value, f"{unit.value}s")}
 _TURN_HINT: Final = "write  1 week,  2 days,  12 hours  or  1 month"
 TURN_COUNT_MAX: Final = 1000
-TARGET_PREFIXES: Final = (PERSON_PREFIX, SCHEDULE_PREFIX)
+TARGET_PREFIXES: Final = (PERSON_PREFIX, SCHEDULE_PREFIX, TEAM_PREFIX)
 _NAME_HINT: Final = "letters, digits, _ . and -; a letter or digit first; at most 64"
 
 
@@ -75,7 +75,7 @@ def instant_within(at: datetime, zone: tzinfo) -> datetime:
 
 
 def check_target(value: str) -> str:
-    """Whom a step pages: ``asha``, ``person:asha`` or ``schedule:first-line``."""
+    """Whom a step pages: ``asha``, ``person:asha``, ``schedule:first-line``, ``team:payments`` or ``assignee``."""
     prefix, colon, name = value.partition(":")
     if colon and f"{prefix}:" not in TARGET_PREFIXES:
         known = [one.removesuffix(":") for one in TARGET_PREFIXES]

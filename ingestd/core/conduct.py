@@ -47,3 +47,9 @@ class Conduct:
     flap: Flap | None = None
     page_when: PageWhen = PageWhen.NOW
     rules_version: str = ""
+    service: str = ""
+    """The service that the incident is about; empty if no label names one."""
+    skill: str = ""
+    """What whoever is assigned must know; empty if the rule names nothing."""
+    is_test: bool = False
+    """It is a drill: whatever is said of it is marked TEST."""

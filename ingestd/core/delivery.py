@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ingestd.core.effects import PageReason
 from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, PersonName
 
 
@@ -57,3 +58,18 @@ class Delivery:
     receipt_status: str = ""
     """``delivered`` or ``failed`` once the service has said so."""
     settled_at: datetime | None = None
+    cause: PageReason | None = None
+    share: str | None = None
+    """What deliveries are shared out by fairly; None for one that is older than this."""
+    rank: int | None = None
+    """0 for what matters soonest."""
+    receipt_due_at: datetime | None = None
+    """By when the service ought to have said that it arrived; None if no receipt is awaited, or it has come."""
+    held_since: datetime | None = None
+    """Since when a limit keeps it back."""
+    folded_into: str | None = None
+    """The delivery that told it together with others."""
+    meant_at: datetime | None = None
+    """When it ought to have left, if that was before it was queued: ingestd was down."""
+    address: str | None = None
+    """Where to, if not where the person is reached on this channel by now."""

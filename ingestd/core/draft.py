@@ -17,6 +17,8 @@ from ingestd.core.effects import (
     DropReason,
     Effect,
     Finding,
+    PageReason,
+    PersonalWord,
     TimelineEntry,
 )
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
@@ -37,6 +39,10 @@ class Snapshot:
     silences: tuple[Silence, ...] = ()
     firing: tuple[Member, ...] = ()
     """Alerts that fire and may inhibit others."""
+    loads: Mapping[PersonName, int] = field(default_factory=dict)
+    """How many open incidents each person is in charge of; read where somebody may be assigned."""
+    last_assigned: Mapping[str, PersonName] = field(default_factory=dict)
+    """Who was assigned last, by team; read where somebody may be assigned."""
 
 
 class Draft:
@@ -60,6 +66,13 @@ class Draft:
         self._drops: list[Drop] = []
         self._timeline: list[TimelineEntry] = []
         self._findings: list[Finding] = []
+        self._words: list[PersonalWord] = []
+        self.meant_at: datetime | None = None
+        """When what is decided ought to have been decided, if that was long ago: pages say so."""
+        self.loads = dict(snapshot.loads)
+        """How many open incidents each person is in charge of, with those that this draft assigns."""
+        self.last_assigned = dict(snapshot.last_assigned)
+        """Who was assigned last, by team, likewise."""
         self._next_number = snapshot.next_number
 
     def _index(self, incident: Incident) -> None:
@@ -181,11 +194,19 @@ class Draft:
         channel: Channel | None = None,
         level: int = 0,
         reason: str = "",
+        cause: PageReason | None = None,
+        address: str = "",
     ) -> Incident:
-        """Queue an effect under the next derived key. Ticket effects of an incident share a lane per connector; so do a person's pages."""
+        """Queue an effect under the next derived key.
+
+        Ticket effects of an incident share a lane per connector; so do a person's pages, but for those of later stages, which must not
+        hold up what is to go at once.
+        """
         counter = f"{connector}/{kind}"
         n = incident.effect_counts.get(counter, 0) + 1
-        lane = f"{incident.id}/{connector}" + (f"/{person}" if person else "")
+        lane = "/".join((str(incident.id), connector, *([person or address] if person or address else [])))
+        if person and delay_seconds > 0:
+            lane += "/later"
         self._effects.append(
             Effect(
                 key=EffectKey(f"{incident.id}/{counter}/{n}"),
@@ -198,6 +219,11 @@ class Draft:
                 channel=channel,
                 level=level,
                 reason=reason,
+                cause=cause,
+                address=address,
+                meant_at=self.meant_at if kind is EffectKind.PAGE else None,
+                share=incident.conduct.service or incident.rule,
+                rank=incident.severity.rank,
             )
         )
         return self.put_incident(replace(incident, effect_counts={**incident.effect_counts, counter: n}))
@@ -223,6 +249,10 @@ class Draft:
         """Add a line to the incident's timeline."""
         self._timeline.append(TimelineEntry(incident.id, self.now, kind, reason, text, actor, for_ticket))
 
+    def tell(self, word: PersonalWord) -> None:
+        """Say a word to one person; one whose key is queued already is not said again."""
+        self._words.append(word)
+
     def find(self, finding: Finding) -> None:
         """Record what was decided about an alert."""
         self._findings.append(finding)
@@ -243,5 +273,6 @@ class Draft:
             watches=tuple(watch for watch in self._watches.values() if watch is not None),
             ended_watches=tuple(key for key, watch in self._watches.items() if watch is None),
             releases=tuple(self._releases.values()),
+            words=tuple(self._words),
             next_number=self._next_number if changed else None,
         )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
 from ingestd.core.ruleset import Classification
 from ingestd.core.watch import Release, Restraint, Watch
+
+NO_INCIDENT: Final = IncidentId("")
+"""Of a word that is about no incident."""
 
 
 class Verdict(StrEnum):
@@ -75,6 +79,17 @@ class PageReason(StrEnum):
     NEW_ALERT = "new_alert"
     RESOLVED = "resolved"
     TEST = "test"
+    REPEATED = "repeated"
+    LAST_RESORT = "last_resort"
+    ACK_EXPIRED = "ack_expired"
+    ACK_WITHDRAWN = "ack_withdrawn"
+    ESCALATED_BY_HAND = "escalated_by_hand"
+    HANDED_OVER = "handed_over"
+    ASSIGNED = "assigned"
+    STAGE = "stage"
+    """The person's profile says: another channel after a while."""
+    VENDOR_FAILED = "vendor_failed"
+    NO_RECEIPT = "no_receipt"
 
 
 class DropReason(StrEnum):
@@ -91,6 +106,9 @@ class DropReason(StrEnum):
     NOTHING_TO_TELL = "nothing_to_tell"
     NO_TICKET = "no_ticket"
     BY_HAND = "by_hand"
+    FOLDED = "folded"
+    HANDED_OVER = "handed_over"
+    CONTACT_DEAD = "contact_dead"
 
 
 class DeadlineKind(StrEnum):
@@ -103,6 +121,8 @@ class DeadlineKind(StrEnum):
     """Office hours begin: whom nobody was to wake is paged."""
     ACKNOWLEDGE = "acknowledge"
     """Somebody ought to have acknowledged by now."""
+    ACK_EXPIRE = "ack-expire"
+    """Nothing has been heard since somebody acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +139,34 @@ class Effect:
     channel: Channel | None = None
     level: int = 0
     reason: str = ""
-    """Why, in words that the receiver reads; may be empty."""
+    """Why, in words that the receiver reads; may be empty. Of a word: the word itself."""
+    cause: PageReason | None = None
+    """Why, as a constant."""
+    share: str = ""
+    """What deliveries of one connector are shared out by fairly: the service, or the rule."""
+    rank: int = 0
+    """How soon it matters: the rank of the severity, 0 for the worst."""
+    address: str = ""
+    """Where to, if not to a person."""
+    meant_at: datetime | None = None
+    """When it ought to have left, if that was earlier: ingestd was down."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalWord:
+    """A word to one person. Its key says what it is about, so that the same word is never queued twice: ``word/shift/...``."""
+
+    key: EffectKey
+    connector: str
+    person: PersonName
+    channel: Channel
+    text: str
+    """Its first line is what a mail has as its subject."""
+    due_at: datetime
+    incident_id: IncidentId = NO_INCIDENT
+    """The incident that it speaks of; empty if of none."""
+    address: str = ""
+    """Where to, if not where the person is reached on this channel by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +237,7 @@ class Decision:
     watches: tuple[Watch, ...] = ()
     ended_watches: tuple[AlertKey, ...] = ()
     releases: tuple[Release, ...] = ()
+    words: tuple[PersonalWord, ...] = ()
     next_number: int | None = None
     """The incident number to hand out next, if any was handed out."""
 

@@ -6,15 +6,16 @@ Every function takes and gives back the incident, so that calls chain; the draft
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ingestd.core import reaching
 from ingestd.core.draft import Draft
 from ingestd.core.effects import DeadlineKind, DropReason, PageReason
 from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
-from ingestd.core.policy import EscalationPolicy, Policy
+from ingestd.core.policy import EscalationPolicy, Policy, Profile, Step
 from ingestd.core.response import PageWhen
-from ingestd.core.target import is_known, person_of, schedule_of
+from ingestd.core.target import in_words, is_known, people_of, schedule_of
 
 
 def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
@@ -27,8 +28,19 @@ def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, re
         draft.note(incident, "escalation", f"nobody is paged: there is no policy “{policy_name}”", reason="no_policy")
         return incident
     paged = incident.escalation.paged if incident.escalation and reason is not PageReason.REOPENED else ()
-    escalation = Escalation(plan.name, policy.ruleset.version, plan.steps, plan.loop_count, paged=paged)
-    return _page_step(draft, replace(incident, escalation=escalation), policy, reason)
+    # Before the first step: the first one that is open now is looked for as it is after any other.
+    escalation = Escalation(
+        plan.name,
+        policy.ruleset.version,
+        plan.steps,
+        plan.loop_count,
+        step_index=-1,
+        paged=paged,
+        policy_version=plan.version,
+        last_resort=plan.last_resort,
+        ack_expires_seconds=plan.ack_expires_seconds,
+    )
+    return _go_on(draft, replace(incident, escalation=escalation), policy, reason)
 
 
 def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
@@ -36,18 +48,20 @@ def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
     kept = incident.escalation
     if kept is None or kept.policy_name != policy_name:
         return None
-    return EscalationPolicy(policy_name, kept.steps, kept.loop_count)
+    return EscalationPolicy(policy_name, kept.steps, kept.loop_count, kept.last_resort, kept.ack_expires_seconds)
 
 
 def stop(draft: Draft, incident: Incident, reason: DropReason) -> Incident:
     """No further page: what is queued is dropped, what was due is forgotten."""
     draft.drop(incident.id, (EffectKind.PAGE,), reason)
-    draft.clear_deadlines(incident.id, DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE)
+    draft.clear_deadlines(
+        incident.id, DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE, DeadlineKind.ACK_EXPIRE
+    )
     return incident if incident.awaiting_policy is None else replace(incident, awaiting_policy=None)
 
 
 def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
-    """The wait of a step is over: page the next step, run the steps again, or say that nobody is left."""
+    """The wait of a step is over: page it again, page the next one, run the steps again, or tell the last resort."""
     escalation = incident.escalation
     if escalation is None or incident.state is not IncidentState.TRIGGERED or escalation.is_exhausted:
         return incident
@@ -63,27 +77,100 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
         draft.note(incident, "escalation", text, reason="office_hours")
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
         return incident
-    if escalation.step_index + 1 < len(escalation.steps):
-        moved = replace(escalation, step_index=escalation.step_index + 1)
-    elif escalation.loops_done + 1 < escalation.loop_count:
-        moved = replace(escalation, step_index=0, loops_done=escalation.loops_done + 1)
-    elif _has_new_people(escalation, policy):
+    if escalation.repeats_done + 1 < escalation.step.repeat_count and reason is not PageReason.NOBODY_REACHABLE:
+        moved = replace(escalation, repeats_done=escalation.repeats_done + 1)
+        reason = PageReason.REPEATED if reason is PageReason.NOBODY_ANSWERED else reason
+        return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+    return _go_on(draft, incident, policy, reason)
+
+
+def _go_on(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+    """Page the next step that is open now; without one, go on with the policy as it is by now, or say that nobody is left."""
+    escalation = incident.escalation
+    assert escalation is not None, "only within an escalation"
+    moved: Escalation | None = _following(escalation)
+    while moved is not None:
+        only = moved.step.only
+        if only is None or only.contains(draft.now):
+            return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+        text = f"L{moved.level} is passed over: it is not for this time"
+        draft.note(incident, "escalation", text, reason="step_closed")
+        escalation, moved = moved, _following(moved)
+    if _has_new_people(escalation, policy):
         text = f"people of policy “{escalation.policy_name}” as it was have left: going on with the policy as it is now"
         draft.note(incident, "escalation", text, reason="policy_changed")
         return start(draft, incident, escalation.policy_name, policy, PageReason.NOBODY_REACHABLE)
-    else:
+    return _exhaust(draft, replace(incident, escalation=escalation), policy)
+
+
+def _following(escalation: Escalation) -> Escalation | None:
+    """One step further; None after the last step of the last run."""
+    if escalation.step_index + 1 < len(escalation.steps):
+        return replace(escalation, step_index=escalation.step_index + 1, repeats_done=0)
+    if escalation.loops_done + 1 < escalation.loop_count:
+        return replace(escalation, step_index=0, repeats_done=0, loops_done=escalation.loops_done + 1)
+    return None
+
+
+def _exhaust(draft: Draft, incident: Incident, policy: Policy) -> Incident:
+    """Every step has run: the last resort is told. If nobody at all could be reached, so is everybody who takes turns."""
+    escalation = incident.escalation
+    assert escalation is not None, "only within an escalation"
+    has_tried = escalation.has_tried or bool(escalation.paged)
+    if has_tried:
         text = f"nobody answered: every step of policy “{escalation.policy_name}” has run {escalation.loop_count}×"
-        draft.note(incident, "escalation", text, reason="exhausted", for_ticket=True)
-        return draft.put_incident(replace(incident, escalation=replace(escalation, is_exhausted=True)))
-    return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+    else:
+        text = f"nobody could be paged by policy “{escalation.policy_name}”"
+    draft.note(incident, "escalation", text, reason="exhausted", for_ticket=True)
+    escalation = replace(escalation, is_exhausted=True, is_last_resort_told=True, on_call=None, unreached=())
+    incident = replace(incident, escalation=escalation)
+    told: list[PersonName] = []
+    wanted = dict.fromkeys(
+        name for word in escalation.last_resort for name in people_of(word, policy, incident.assignee, draft.now)
+    )
+    for name in wanted:
+        incident, at = _page_last(draft, incident, name, policy)
+        told += [name] if at is not None else []
+    if not told and not has_tried:
+        for name in _everybody(escalation, policy):
+            incident, at = _page_last(draft, incident, name, policy)
+            told += [name] if at is not None else []
+    if told:
+        draft.note(incident, "page", f"last resort: paging {', '.join(told)}", reason=PageReason.LAST_RESORT)
+    return draft.put_incident(incident)
+
+
+def _page_last(draft: Draft, incident: Incident, name: PersonName, policy: Policy) -> tuple[Incident, datetime | None]:
+    escalation = incident.escalation
+    assert escalation is not None, "only within an escalation"
+    why = "nobody on any level has answered" if escalation.has_tried else "nobody on any level could be reached"
+    return reaching.page_person(
+        draft,
+        incident,
+        name,
+        policy,
+        Profile.URGENT,
+        level=escalation.level,
+        reason=why,
+        cause=PageReason.LAST_RESORT,
+    )
+
+
+def _everybody(escalation: Escalation, policy: Policy) -> tuple[PersonName, ...]:
+    """Whoever takes turns on a schedule of the steps: a gap must never swallow a page."""
+    schedules = [
+        policy.schedules[name]
+        for step in escalation.steps
+        for word in step.people
+        if (name := schedule_of(word)) is not None and name in policy.schedules
+    ]
+    return tuple(dict.fromkeys(p for one in schedules for layer in one.layers for p in layer.people))
 
 
 def _has_new_people(escalation: Escalation, policy: Policy) -> bool:
     """Whether somebody or a schedule that the copy of the policy names is not known any more, and the policy in force names others."""
     fresh = policy.escalations.get(escalation.policy_name)
-    has_gaps = any(
-        not is_known(word, policy.people, policy.schedules) for step in escalation.steps for word in step.people
-    )
+    has_gaps = any(not is_known(word, policy) for step in escalation.steps for word in step.people)
     return has_gaps and fresh is not None and fresh.steps != escalation.steps
 
 
@@ -96,27 +183,74 @@ def resume(draft: Draft, incident: Incident) -> Incident:
     return draft.put_incident(replace(incident, escalation=replace(escalation, is_held=False)))
 
 
-def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+def wait_for_page(draft: Draft, incident: Incident) -> Incident:
+    """The page of the present step has not left yet: the wait for its answer begins anew. What is held back is no missing answer."""
+    escalation = incident.escalation
+    if escalation is None or incident.state is not IncidentState.TRIGGERED or escalation.is_exhausted:
+        return incident
+    draft.note(incident, "escalation", "the page has not left yet: the next level waits", reason="page_waits")
+    due_at = draft.now + timedelta(seconds=escalation.step.wait_seconds)
+    draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
+    return incident
+
+
+def jump(
+    draft: Draft, incident: Incident, policy: Policy, level: int, reason: PageReason, words: str
+) -> Incident | None:
+    """Page the first step of at least this level now; None if there is none. ``words`` say why, to whoever is paged."""
+    escalation = incident.escalation
+    if escalation is None:
+        return None
+    for index, step in enumerate(escalation.steps):
+        if (step.level or index + 1) >= level:
+            moved = replace(escalation, step_index=index, repeats_done=0, is_exhausted=False, is_held=False)
+            return _page_step(draft, replace(incident, escalation=moved), policy, reason, words)
+    return None
+
+
+def hand_to(draft: Draft, incident: Incident, policy: Policy, word: PersonName, words: str) -> Incident:
+    """Page whom a word means now, as a step of its own; if they do not answer, the escalation goes on from where it was."""
+    before = incident.escalation
+    wait = before.step.wait_seconds if before else _HAND_OVER_WAIT_SECONDS
+    level = before.level if before else 1
+    step = Step((word,), wait, level=level, profile=Profile.URGENT)
+    if before is None:
+        escalation = Escalation("", policy.ruleset.version, (step,), 1)
+    else:
+        at = before.step_index + 1
+        steps = (*before.steps[:at], step, *before.steps[at:])
+        escalation = replace(before, steps=steps, step_index=at, repeats_done=0, is_exhausted=False, is_held=False)
+    return _page_step(draft, replace(incident, escalation=escalation), policy, PageReason.HANDED_OVER, words)
+
+
+_HAND_OVER_WAIT_SECONDS = 300
+
+
+def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageReason, words: str = "") -> Incident:
     escalation = incident.escalation
     assert escalation is not None, "a step is only paged within an escalation"
     step = escalation.step
     meant = _people_of_step(draft, incident, escalation, policy)
     reached: list[PersonName] = []
+    begins: list[datetime] = []
+    said = words or _why(incident, reason)
     for name in meant:
-        person = policy.people.get(name)
-        channel = next((c for c, _ in person.channels if c in policy.channel_connectors), None) if person else None
-        if channel is None:
-            draft.note(incident, "page", f"{name} cannot be paged: no usable contact", reason="no_usable_contact")
-            continue
-        incident = _page(draft, incident, name, channel, policy, escalation.level, _why(incident, reason))
-        reached.append(name)
+        incident, begins_at = reaching.page_person(
+            draft, incident, name, policy, step.profile, level=escalation.level, reason=said, cause=reason
+        )
+        if begins_at is not None:
+            reached.append(name)
+            begins.append(begins_at)
     assert incident.escalation is not None, "pages do not end an escalation"
-    unreached = tuple(name for name in meant if name not in reached)
-    on_call = meant if meant != step.people else None
-    incident = replace(incident, escalation=replace(incident.escalation, unreached=unreached, on_call=on_call))
+    escalation = replace(
+        incident.escalation,
+        unreached=tuple(name for name in meant if name not in reached),
+        on_call=meant if meant != step.people else None,
+        has_tried=escalation.has_tried or bool(reached),
+    )
+    incident = replace(incident, escalation=escalation)
     # With nobody to reach the next level is due at once: a gap must never swallow a page.
-    wait = step.wait_seconds if reached else 0
-    due_at = draft.now + timedelta(seconds=wait)
+    due_at = min(begins) + timedelta(seconds=step.wait_seconds) if begins else draft.now
     if reached:
         names = ", ".join(reached)
         text = f"paging {names} (L{escalation.level}, policy “{escalation.policy_name}”)"
@@ -129,19 +263,23 @@ def _people_of_step(draft: Draft, incident: Incident, escalation: Escalation, po
     """Whom the present step means at this moment, each once. Where nobody is on call the timeline says so."""
     found: dict[PersonName, None] = {}
     for word in escalation.step.people:
-        name = person_of(word, policy.schedules, draft.now)
-        if name is not None:
-            found[name] = None
+        people = people_of(word, policy, incident.assignee, draft.now)
+        found.update(dict.fromkeys(people))
+        if people:
             continue
         schedule = schedule_of(word)
-        is_there = schedule in policy.schedules
-        text = f"nobody is on call on “{schedule}”" if is_there else f"there is no schedule “{schedule}” any more"
+        if schedule is not None and schedule in policy.schedules:
+            text = f"nobody is on call on “{schedule}”"
+        elif schedule is not None:
+            text = f"there is no schedule “{schedule}” any more"
+        else:
+            text = f"{in_words(word)} is nobody"
         draft.note(incident, "page", f"L{escalation.level}: {text}", reason="nobody_on_call")
     return tuple(found)
 
 
 def _why(incident: Incident, reason: PageReason) -> str:
-    if reason is PageReason.NOBODY_ANSWERED and incident.escalation:
+    if reason in {PageReason.NOBODY_ANSWERED, PageReason.REPEATED} and incident.escalation:
         told = ", ".join(dict.fromkeys(person for person, _ in incident.escalation.paged)) or "nobody"
         # Of this run of the steps, not since it was opened: it may have come back after weeks.
         minutes = max(1, round(incident.escalation.waited_seconds / 60))
@@ -156,17 +294,15 @@ def _why(incident: Incident, reason: PageReason) -> str:
     }.get(reason, "")
 
 
-def _page(
-    draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy, level: int, reason: str
-) -> Incident:
-    connector = policy.channel_connectors[channel]
-    return draft.add_effect(
-        incident, connector, EffectKind.PAGE, person=name, channel=channel, level=level, reason=reason
-    )
-
-
 def fail_over(
-    draft: Draft, incident: Incident, name: PersonName, failed: Channel, policy: Policy, *, level: int
+    draft: Draft,
+    incident: Incident,
+    name: PersonName,
+    failed: Channel,
+    policy: Policy,
+    *,
+    level: int,
+    cause: PageReason = PageReason.CHANNEL_FAILED,
 ) -> Incident:
     """A channel does not reach the person: page by the next one at once; by their first one if a reload took the channel away.
 
@@ -176,11 +312,11 @@ def fail_over(
     if escalation is None or incident.state is not IncidentState.TRIGGERED or incident.quiet:
         return incident
     person = policy.people.get(name)
-    usable = [c for c, _ in person.channels if c in policy.channel_connectors] if person else []
-    following = usable[usable.index(failed) + 1 :] if failed in usable else usable
-    if following:
-        draft.note(incident, "page", f"{failed} does not reach {name}: trying {following[0]}", reason="channel_failed")
-        return _page(draft, incident, name, following[0], policy, level, f"{failed} did not get through")
+    following = reaching.following_channel(person, failed, policy)
+    if person is not None and following is not None:
+        draft.note(incident, "page", f"{failed} does not reach {name}: trying {following}", reason="channel_failed")
+        words = f"{failed} did not get through"
+        return reaching.page_by(draft, incident, person, following, policy, level, words, cause)
     draft.note(
         incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True
     )
@@ -219,7 +355,8 @@ def tell_the_end(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     for name, channel in incident.escalation.paged:
         first.setdefault(name, channel)
     for name, channel in first.items():
-        connector = policy.channel_connectors.get(channel)
-        if connector is not None:
-            incident = draft.add_effect(incident, connector, EffectKind.NOTICE, person=name, channel=channel)
+        person = policy.people.get(name)
+        connectors = policy.connectors_of(channel, person.address_of(channel) or "") if person else ()
+        if connectors:
+            incident = draft.add_effect(incident, connectors[0], EffectKind.NOTICE, person=name, channel=channel)
     return incident

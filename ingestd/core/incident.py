@@ -77,11 +77,20 @@ class Escalation:
     """Who of the present step cannot be reached on any channel."""
     on_call: tuple[PersonName, ...] | None = None
     """Whom the present step meant when it was paged; None if that is what it says: it names people alone."""
+    repeats_done: int = 0
+    """How often the present step was paged again."""
+    policy_version: str = ""
+    """Of the policy that was copied."""
+    last_resort: tuple[PersonName, ...] = ()
+    ack_expires_seconds: int | None = None
+    is_last_resort_told: bool = False
+    has_tried: bool = False
+    """Whether a page was queued for anybody in this run."""
 
     @property
     def level(self) -> int:
-        """1 for the first step: L1, L2, ..."""
-        return self.step_index + 1
+        """1 for the first level: L1, L2, ..."""
+        return self.step.level or self.step_index + 1
 
     @property
     def step(self) -> Step:
@@ -91,20 +100,26 @@ class Escalation:
     @property
     def people(self) -> tuple[PersonName, ...]:
         """Whom the present step means: whoever was on call when it was paged; nobody if nobody was."""
+        if self.is_exhausted:
+            return ()
         return self.step.people if self.on_call is None else self.on_call
 
     @property
     def waited_seconds(self) -> int:
         """How long the steps before the present one had to wait for an answer, all together."""
-        return self.loops_done * sum(one.wait_seconds for one in self.steps) + sum(
-            one.wait_seconds for one in self.steps[: self.step_index]
-        )
+
+        def whole(steps: tuple[Step, ...]) -> int:
+            return sum(one.wait_seconds * one.repeat_count for one in steps)
+
+        before = self.loops_done * whole(self.steps) + whole(self.steps[: self.step_index])
+        return before + self.repeats_done * self.step.wait_seconds
 
     @property
     def has_next_step(self) -> bool:
         """Whether somebody is paged when the present step has waited long enough; else nobody is left."""
         is_last = self.step_index + 1 >= len(self.steps) and self.loops_done + 1 >= self.loop_count
-        return not is_last and not self.is_exhausted
+        repeats = self.repeats_done + 1 < self.step.repeat_count
+        return (repeats or not is_last or bool(self.last_resort)) and not self.is_exhausted
 
     @property
     def is_step_unreachable(self) -> bool:
@@ -164,6 +179,8 @@ class Incident:
     """Why it pages nobody, or opens no ticket, although its rule says so; in words."""
     awaiting_policy: str | None = None
     """Who is paged when office hours begin."""
+    assignee: PersonName | None = None
+    """Who is in charge of it; None if nobody was assigned."""
 
     @property
     def is_reopenable(self) -> bool:

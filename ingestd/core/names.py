@@ -81,6 +81,10 @@ class EffectKind(StrEnum):
     TICKET_REOPEN = "ticket-reopen"
     PAGE = "page"
     NOTICE = "notice"
+    POST = "post"
+    """A team's room is told how the incident stands."""
+    WORD = "word"
+    """A word to one person that is about no incident, or answers what they said: a shift begins, a reply was understood."""
 
     @property
     def is_ticket(self) -> bool:
@@ -93,3 +97,4 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    CHAT = "chat"

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from enum import StrEnum
 
-from ingestd.core.names import Channel, PersonName
+from ingestd.core.names import Channel, PersonName, Severity
 from ingestd.core.rota import Schedule
 from ingestd.core.ruleset import Ruleset
+from ingestd.core.windows import OneOff, TimeWindow
+
+
+class Profile(StrEnum):
+    """In which of two ways a person wants to be paged. ``auto``: urgent for what is critical or high."""
+
+    AUTO = "auto"
+    URGENT = "urgent"
+    NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of paging a person, ``after_seconds`` after the first.
+
+    In the first stage (after 0 s) the channels are tried in order, the next one where one fails; a later stage uses all of its channels.
+    """
+
+    channels: tuple[Channel, ...]
+    after_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who can be paged. ``channels`` are tried in order; each with its address (email or E.164)."""
+    """Somebody who can be paged. ``channels`` are tried in order; each with its address (email, E.164, or what a chat connector takes)."""
 
     name: PersonName
     display_name: str
     channels: tuple[tuple[Channel, str], ...]
+    urgent: tuple[Stage, ...] = ()
+    """How to page what is urgent; empty: by ``channels`` in order."""
+    normal: tuple[Stage, ...] = ()
+    """How to page the rest; empty: as what is urgent."""
+    quiet: TimeWindow | None = None
+    """When what is not urgent waits, on the person's own clock."""
+    zone: tzinfo = UTC
+    skills: frozenset[str] = frozenset()
+    away: tuple[OneOff, ...] = ()
+    """When nothing is assigned to this person."""
 
     def address_of(self, channel: Channel) -> str | None:
         """The person's address on a channel, or None."""
         return next((address for known, address in self.channels if known is channel), None)
+
+    def stages_for(self, *, is_urgent: bool) -> tuple[Stage, ...]:
+        """The stages in order; the first one holds every channel, those that the profile leaves out last: a page must get through."""
+        known = tuple(channel for channel, _ in self.channels)
+        chosen = self.urgent if is_urgent else self.normal or self.urgent
+        if not known:
+            return ()
+        if not chosen:
+            return (Stage(known),)
+        first = tuple(dict.fromkeys((*(c for c in chosen[0].channels if c in known), *known)))
+        later = tuple(
+            Stage(usable, stage.after_seconds)
+            for stage in chosen[1:]
+            if (usable := tuple(c for c in stage.channels if c in known))
+        )
+        return (Stage(first), *later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +77,72 @@ class Step:
     """One level of an escalation: who is paged, and how long to wait for an answer before the next level."""
 
     people: tuple[PersonName, ...]
-    """Words of ``core.target``: people, and schedules whose person of the moment is meant."""
+    """Words of ``core.target``: people, teams, and schedules whose person of the moment is meant."""
     wait_seconds: int
+    repeat_count: int = 1
+    """How often the step is paged, each time with the wait, before the next one."""
+    level: int = 0
+    """L1, L2, ...; 0: the number of the step."""
+    profile: Profile = Profile.AUTO
+    only: TimeWindow | OneOff | None = None
+    """When the step is passed over outside of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EscalationPolicy:
-    """Levels in order. After the last one the steps run again, ``loop_count`` times in all."""
+    """Levels in order. After the last one the steps run again, ``loop_count`` times in all; then the last resort is told."""
 
     name: str
     steps: tuple[Step, ...]
     loop_count: int = 1
+    last_resort: tuple[PersonName, ...] = ()
+    """Whom to tell when nobody has answered, or nobody could be reached: words as in a step."""
+    ack_expires_seconds: int | None = None
+    """Acknowledged, and then nothing is heard for so long: page again."""
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that stand for all that the policy says."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+
+class AssignBy(StrEnum):
+    """How an incident of a team gets somebody who is in charge of it."""
+
+    SCHEDULE = "schedule"
+    ROUND_ROBIN = "round-robin"
+    LEAST_LOADED = "least-loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """People who answer for something together."""
+
+    name: str
+    members: tuple[PersonName, ...] = ()
+    assign: AssignBy | None = None
+    schedule: str | None = None
+    """From which somebody is assigned, if assigned by schedule."""
+    room: str | None = None
+    """Where the team talks: an address of the chat channel."""
+    bridges: Mapping[Severity | None, str] = field(default_factory=dict)
+    """Links to meetings by severity; None is for those that have none of their own."""
+
+    def bridge_for(self, severity: Severity) -> str:
+        """The meeting in which an incident of this severity is worked on; empty if there is none."""
+        return self.bridges.get(severity) or self.bridges.get(None) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One connector that serves a channel; only for addresses that begin with one of ``prefixes`` (``+49``), if there are any."""
+
+    connector: str
+    prefixes: tuple[str, ...] = ()
+
+    def serves(self, address: str) -> bool:
+        """Whether this connector is for the address."""
+        return not self.prefixes or address.startswith(self.prefixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +171,21 @@ class Policy:
     people: Mapping[PersonName, Person] = field(default_factory=dict)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
     channel_connectors: Mapping[Channel, str] = field(default_factory=dict)
-    """Which connector serves a channel."""
+    """Which connector serves a channel first."""
+    routes: Mapping[Channel, tuple[Route, ...]] = field(default_factory=dict)
+    """All connectors of a channel in order, where it has more than one, or one that is not for every address."""
+    teams: Mapping[str, Team] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     keep_vanished: frozenset[str] = frozenset()
     """Sources whose vanished series keep their incident open (Grafana's MissingSeries, Paused, RuleDeleted, Updated)."""
+
+    def connectors_of(self, channel: Channel, address: str) -> tuple[str, ...]:
+        """The connectors that can reach an address, in the order in which they are tried: those of its country first."""
+        routes = self.routes.get(channel)
+        if routes is None:
+            connector = self.channel_connectors.get(channel)
+            return () if connector is None else (connector,)
+        usable = [route for route in routes if route.serves(address)]
+        own = [route.connector for route in usable if route.prefixes]
+        return tuple(dict.fromkeys((*own, *(route.connector for route in usable))))

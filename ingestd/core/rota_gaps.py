@@ -9,9 +9,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ingestd.core.names import PersonName
-from ingestd.core.policy import EscalationPolicy
+from ingestd.core.policy import EscalationPolicy, Policy
 from ingestd.core.rota import Schedule, Shift, shifts
-from ingestd.core.target import person_of, schedule_of
+from ingestd.core.target import people_of, schedule_of, team_of
 
 
 class GapKind(StrEnum):
@@ -47,17 +47,15 @@ def gaps_of_schedule(
             yield Gap(GapKind.NO_CONTACT, shift.starts_at, shift.ends_at, schedule.name, shift.person)
 
 
-def gaps_of_policy(
-    policy: EscalationPolicy, schedules: Mapping[str, Schedule], begin: datetime, end: datetime
-) -> list[Gap]:
-    """Stretches in which a person is on two levels, sorted by time. The same word on two levels is meant, and no gap."""
+def gaps_of_policy(policy: EscalationPolicy, whole: Policy, begin: datetime, end: datetime) -> list[Gap]:
+    """Stretches in which a person is on two levels, sorted by time. The same word on two levels is meant, and no gap; so is a team."""
     edges = {begin, end}
     for word in {word for step in policy.steps for word in step.people}:
-        edges.update(shift.starts_at for shift in _shifts_of(word, schedules, begin, end))
+        edges.update(shift.starts_at for shift in _shifts_of(word, whole.schedules, begin, end))
     ordered = sorted(edges)
     found: list[Gap] = []
     for since, until in pairwise(ordered):
-        for person, levels in _on_two_levels(policy, schedules, since):
+        for person, levels in _on_two_levels(policy, whole, since):
             _add(found, Gap(GapKind.TWO_LEVELS, since, until, policy.name, person, levels))
     return found
 
@@ -68,16 +66,15 @@ def _shifts_of(word: str, schedules: Mapping[str, Schedule], begin: datetime, en
 
 
 def _on_two_levels(
-    policy: EscalationPolicy, schedules: Mapping[str, Schedule], at: datetime
+    policy: EscalationPolicy, whole: Policy, at: datetime
 ) -> Iterator[tuple[PersonName, tuple[int, ...]]]:
     """Who is meant by different words of different levels, and on which levels they are new there."""
     seen: dict[str, None] = {}
     levels: dict[PersonName, list[int]] = {}
     for level, step in enumerate(policy.steps, 1):
-        fresh = [word for word in step.people if word not in seen]
-        for person in dict.fromkeys(person_of(word, schedules, at) for word in fresh):
-            if person is not None:
-                levels.setdefault(person, []).append(level)
+        fresh = [word for word in step.people if word not in seen and team_of(word) is None]
+        for person in dict.fromkeys(name for word in fresh for name in people_of(word, whole, None, at)):
+            levels.setdefault(person, []).append(step.level or level)
         seen.update(dict.fromkeys(fresh))
     return ((person, tuple(numbers)) for person, numbers in levels.items() if len(numbers) > 1)
 

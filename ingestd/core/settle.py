@@ -14,9 +14,9 @@ from enum import StrEnum
 from ingestd.core import backoff, escalation, relevance
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
-from ingestd.core.effects import Decision
+from ingestd.core.effects import Decision, PersonalWord
 from ingestd.core.incident import Incident
-from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
+from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentState, PersonName
 from ingestd.core.policy import Policy
 
 PAGE_FAILURES_BEFORE_FAIL_OVER = 2
@@ -108,7 +108,7 @@ def _next_state(
         return replace(free, state=DeliveryState.PARKED, settled_at=now)
     if outcome.kind is OutcomeKind.UNKNOWN:
         free = replace(free, unknown_since=now, looked_count=0, failed_count=delivery.failed_count + 1)
-        if delivery.kind in NOT_TWICE or delivery.kind is EffectKind.PAGE:
+        if delivery.kind in NOT_TWICE or delivery.kind in {EffectKind.PAGE, EffectKind.WORD}:
             wait = backoff.lookup_delay_seconds(0)
             return replace(free, state=DeliveryState.UNCERTAIN, due_at=now + timedelta(seconds=wait))
         return _later(free, now, chance, outcome)
@@ -128,8 +128,8 @@ def _later(delivery: Delivery, now: datetime, chance: float, outcome: Outcome) -
 
 def _look_again_or_send(delivery: Delivery, now: datetime, window_seconds: float) -> Delivery:
     assert delivery.unknown_since is not None, "only an unknown outcome is looked up"
-    is_page = delivery.kind is EffectKind.PAGE
-    if is_page or now - delivery.unknown_since >= timedelta(seconds=window_seconds):
+    is_told = delivery.kind in {EffectKind.PAGE, EffectKind.WORD}
+    if is_told or now - delivery.unknown_since >= timedelta(seconds=window_seconds):
         return replace(delivery, state=DeliveryState.WAITING, unknown_since=None, looked_count=0, due_at=now)
     looked = delivery.looked_count + 1
     last_look_at = delivery.unknown_since + timedelta(seconds=window_seconds)
@@ -160,10 +160,11 @@ def _was_told(draft: Draft, incident: Incident, name: PersonName, channel: Chann
     """The person has this page, or may have it. If it is over by now and they were not told before, they are told that too."""
     told_before = {person for person, _ in incident.escalation.paged} if incident.escalation else set()
     incident = escalation.told(draft, incident, name, channel)
-    connector = policy.channel_connectors.get(channel)
-    if incident.state.is_open or name in told_before or connector is None:
+    person = policy.people.get(name)
+    connectors = policy.connectors_of(channel, person.address_of(channel) or "") if person else ()
+    if incident.state.is_open or name in told_before or not connectors:
         return
-    draft.add_effect(incident, connector, EffectKind.NOTICE, person=name, channel=channel)
+    draft.add_effect(incident, connectors[0], EffectKind.NOTICE, person=name, channel=channel)
 
 
 def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident) -> None:
@@ -187,6 +188,27 @@ def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: In
     elif outcome.kind is OutcomeKind.CREDENTIALS_REJECTED and after.failed_count == 1:
         text = f"{after.connector} rejects our credentials; “{after.kind}” waits until an admin mends them"
         draft.note(incident, "ticket", text, reason="credentials_rejected")
+
+
+def settle_word(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, *, chance: float) -> Settlement:
+    """What the end of an attempt to say a word means: where a channel fails for good or twice, the person's next one is tried."""
+    draft = Draft(Snapshot(), now)
+    after = _next_state(delivery, outcome, now, chance, 0.0)
+    fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
+    is_over = fails_for_good or after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
+    person = policy.people.get(delivery.person) if delivery.person else None
+    if not is_over or after.is_failed_over or person is None or delivery.address or delivery.channel is None:
+        return Settlement(after, draft.finish())
+    known = [channel for channel, _ in person.channels]
+    rest = known[known.index(delivery.channel) + 1 :] if delivery.channel in known else known
+    for channel in rest:
+        connectors = policy.connectors_of(channel, person.address_of(channel) or "")
+        if connectors:
+            key = EffectKey(f"{delivery.key}/{channel}")
+            word = PersonalWord(key, connectors[0], person.name, channel, delivery.reason, now, delivery.incident_id)
+            draft.tell(word)
+            break
+    return Settlement(replace(after, is_failed_over=True), draft.finish())
 
 
 def give_up_page(delivery: Delivery, incident: Incident, policy: Policy, now: datetime) -> Decision:

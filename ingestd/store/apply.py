@@ -7,11 +7,15 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import Decision
+from ingestd.core.effects import Decision, PersonalWord
+from ingestd.core.names import EffectKind
 from ingestd.store import dialect, watches
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import row_of
 from ingestd.store.schema import alerts, deadlines, incidents, members, outbox, timeline
+
+WORD_RANK = 4
+"""Words come after pages of any severity."""
 
 
 def write(connection: Connection, decision: Decision, now: datetime) -> None:
@@ -35,10 +39,16 @@ def write(connection: Connection, decision: Decision, now: datetime) -> None:
                 channel=effect.channel,
                 level=effect.level,
                 reason=effect.reason,
+                cause=effect.cause,
+                share=effect.share,
+                rank=effect.rank,
+                address=effect.address or None,
+                meant_at=effect.meant_at,
             )
         )
         for effect in decision.effects
     ]
+    new += [row_of(_delivery_of(word, now)) for word in decision.words]
     dialect.insert_new(connection, outbox, "key", new)
     for incident_id, kind in decision.cleared_deadlines:
         connection.execute(delete(deadlines).where(deadlines.c.incident_id == incident_id, deadlines.c.kind == kind))
@@ -49,6 +59,25 @@ def write(connection: Connection, decision: Decision, now: datetime) -> None:
         connection.execute(insert(timeline), [row_of(entry) for entry in decision.timeline])
     if decision.next_number is not None:
         incident_store.set_next_number(connection, decision.next_number)
+
+
+def _delivery_of(word: PersonalWord, now: datetime) -> Delivery:
+    return Delivery(
+        key=word.key,
+        incident_id=word.incident_id,
+        connector=word.connector,
+        kind=EffectKind.WORD,
+        lane=f"word/{word.connector}/{word.person}",
+        state=DeliveryState.WAITING,
+        due_at=word.due_at,
+        created_at=now,
+        person=word.person,
+        channel=word.channel,
+        reason=word.text,
+        share="word",
+        rank=WORD_RANK,
+        address=word.address or None,
+    )
 
 
 def _drop(connection: Connection, decision: Decision, now: datetime) -> None:

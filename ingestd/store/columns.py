@@ -13,9 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ingestd.core.alert import Alert
 from ingestd.core.conduct import Conduct, Flap, ResolveOn
-from ingestd.core.incident import Escalation
-from ingestd.core.names import AlertKey, AlertStatus, Channel, PersonName
-from ingestd.core.policy import Step
+from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.response import PageWhen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +24,11 @@ def microseconds_of(instant: datetime) -> int:
     """How an instant is stored: whole microseconds since 1970 in UTC. Refuses a naive value."""
     assert instant.tzinfo is not None, "an instant without a zone means nothing"
     return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_from(microseconds: int) -> datetime:
+    """The instant that was stored so."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -70,52 +73,11 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To compact JSON."""
-        return None if value is None else _compact(value)
+        return None if value is None else compact(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 (any JSON; SQLAlchemy's signature)
         """From JSON."""
         return None if value is None else json.loads(value)
-
-
-class EscalationJson(TypeDecorator[Escalation]):
-    """A running escalation with its copy of the policy."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Escalation | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        """To JSON."""
-        if value is None:
-            return None
-        plain = {
-            "policy_name": value.policy_name,
-            "ruleset_version": value.ruleset_version,
-            "steps": [[list(step.people), step.wait_seconds] for step in value.steps],
-            "loop_count": value.loop_count,
-            "step_index": value.step_index,
-            "loops_done": value.loops_done,
-            "is_held": value.is_held,
-            "is_exhausted": value.is_exhausted,
-            "paged": [[person, str(channel)] for person, channel in value.paged],
-            "unreached": list(value.unreached),
-        }
-        if value.on_call is not None:
-            plain["on_call"] = list(value.on_call)
-        return _compact(plain)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Escalation | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        """From JSON."""
-        if value is None:
-            return None
-        plain = json.loads(value)
-        plain["steps"] = tuple(
-            Step(tuple(PersonName(name) for name in people), wait) for people, wait in plain["steps"]
-        )
-        plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
-        plain["unreached"] = tuple(PersonName(name) for name in plain.get("unreached", ()))
-        if "on_call" in plain:
-            plain["on_call"] = tuple(PersonName(name) for name in plain["on_call"])
-        return Escalation(**plain)
 
 
 class Texts(TypeDecorator[tuple[str, ...]]):
@@ -126,7 +88,7 @@ class Texts(TypeDecorator[tuple[str, ...]]):
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To JSON."""
-        return None if value is None else _compact(list(value))
+        return None if value is None else compact(list(value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
@@ -141,7 +103,7 @@ class Instants(TypeDecorator[tuple[datetime, ...]]):
 
     def process_bind_param(self, value: tuple[datetime, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To JSON, in microseconds."""
-        return _compact([microseconds_of(at) for at in value]) if value else None
+        return compact([microseconds_of(at) for at in value]) if value else None
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[datetime, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
@@ -163,7 +125,7 @@ class AlertJson(TypeDecorator[Alert]):
             plain[name] = None if plain[name] is None else microseconds_of(plain[name])
         for name in ("labels", "annotations", "links"):
             plain[name] = dict(plain[name])
-        return _compact({name: part for name, part in plain.items() if part not in ("", None)})
+        return compact({name: part for name, part in plain.items() if part not in ("", None)})
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Alert | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
@@ -194,8 +156,11 @@ class ConductJson(TypeDecorator[Conduct]):
             "flap": [flap.count, flap.within_seconds] if flap else None,
             "page_when": value.page_when.value,
             "rules_version": value.rules_version,
+            "service": value.service,
+            "skill": value.skill,
+            "is_test": value.is_test,
         }
-        return _compact(plain)
+        return compact(plain)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Conduct:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
@@ -207,8 +172,12 @@ class ConductJson(TypeDecorator[Conduct]):
             flap=Flap(*plain["flap"]) if plain["flap"] else None,
             page_when=PageWhen(plain["page_when"]),
             rules_version=plain["rules_version"],
+            service=plain.get("service", ""),
+            skill=plain.get("skill", ""),
+            is_test=plain.get("is_test", False),
         )
 
 
-def _compact(value: object) -> str:
+def compact(value: object) -> str:
+    """JSON in as few characters as it takes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

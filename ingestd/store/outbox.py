@@ -130,13 +130,14 @@ def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Deliv
     return value_of(Delivery, row) if row else None
 
 
-def has_later_in_lane(connection: Connection, delivery: Delivery) -> bool:
-    """Whether something newer of the same kind waits behind this delivery."""
+def has_later_in_lane(connection: Connection, delivery: Delivery, now: datetime) -> bool:
+    """Whether something newer of the same kind, which was to go already, waits behind this delivery."""
     seq = select(outbox.c.seq).where(outbox.c.key == delivery.key).scalar_subquery()
     query = select(outbox.c.seq).where(
         outbox.c.lane == delivery.lane,
         outbox.c.kind == delivery.kind,
         outbox.c.seq > seq,
+        outbox.c.due_at <= now,
         is_unsettled(outbox),
     )
     return connection.execute(query.limit(1)).first() is not None

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -22,13 +21,54 @@ from sqlalchemy import (
 )
 
 from ingestd.core.delivery import DeliveryState
-from ingestd.core.effects import DeadlineKind
+from ingestd.core.effects import DeadlineKind, PageReason
 from ingestd.core.incident import AlertState
 from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severity
 from ingestd.core.watch import HoldReason
-from ingestd.store.columns import AlertJson, ConductJson, EscalationJson, Instants, Json, Texts, UtcInstant, Word
+from ingestd.store.columns import AlertJson, ConductJson, Instants, Json, Texts, UtcInstant, Word
+from ingestd.store.escalation_column import EscalationJson
+from ingestd.store.oncall_tables import (
+    batches,
+    calendars,
+    contacts,
+    drills,
+    feeds,
+    heartbeats,
+    metadata,
+    overrides,
+    reply_codes,
+    reply_streaks,
+)
 
-metadata = MetaData()
+__all__ = [
+    "HAS_RECEIPT",
+    "alerts",
+    "batches",
+    "calendars",
+    "contacts",
+    "deadlines",
+    "drills",
+    "feeds",
+    "heartbeats",
+    "inbox",
+    "incidents",
+    "is_open",
+    "is_unsettled",
+    "members",
+    "metadata",
+    "outbox",
+    "overrides",
+    "page_links",
+    "reply_codes",
+    "reply_streaks",
+    "settings",
+    "signatures",
+    "silences",
+    "tickets",
+    "timeline",
+    "watches",
+]
+
 
 # SQLite gives a growing number only to a column of exactly INTEGER PRIMARY KEY.
 _Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -144,12 +184,16 @@ incidents = Table(
     Column("collects_key", Text),
     Column("quiet", Text),
     Column("awaiting_policy", Text),
+    # Since version 3.
+    Column("assignee", Text),
 )
 _LIVE = incidents.c.state != IncidentState.CLOSED
 Index("incidents_dedup", incidents.c.dedup_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
 Index("incidents_correlate", incidents.c.correlate_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
 Index("incidents_collects", incidents.c.collects_key, sqlite_where=_LIVE, postgresql_where=_LIVE)
 Index("incidents_parent", incidents.c.parent_id, sqlite_where=_LIVE, postgresql_where=_LIVE)
+_IN_CHARGE = incidents.c.assignee.is_not(None)
+Index("incidents_assignee", incidents.c.team, incidents.c.number, sqlite_where=_IN_CHARGE, postgresql_where=_IN_CHARGE)
 Index("incidents_live", incidents.c.number, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
 outbox = Table(
@@ -181,6 +225,15 @@ outbox = Table(
     Column("receipt_id", Text, nullable=False),
     Column("receipt_status", Text, nullable=False),
     Column("settled_at", UtcInstant),
+    # Since version 3; empty for deliveries that are older.
+    Column("cause", Word(PageReason)),
+    Column("share", Text),
+    Column("rank", Integer),
+    Column("receipt_due_at", UtcInstant),
+    Column("held_since", UtcInstant),
+    Column("folded_into", Text),
+    Column("address", Text),
+    Column("meant_at", UtcInstant),
 )
 
 
@@ -209,6 +262,18 @@ Index("outbox_lane", outbox.c.lane, outbox.c.seq, sqlite_where=_IS_UNSETTLED, po
 Index("outbox_leased", outbox.c.connector, outbox.c.lease_until, sqlite_where=_IS_LEASED, postgresql_where=_IS_LEASED)
 Index("outbox_open", outbox.c.seq, outbox.c.connector, outbox.c.state, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
 Index("outbox_receipt", outbox.c.receipt_id, sqlite_where=HAS_RECEIPT, postgresql_where=HAS_RECEIPT)
+
+_AWAITS_RECEIPT = outbox.c.receipt_due_at.is_not(None)
+Index("outbox_receipt_due", outbox.c.receipt_due_at, sqlite_where=_AWAITS_RECEIPT, postgresql_where=_AWAITS_RECEIPT)
+_IS_TO_PERSON = outbox.c.person.is_not(None)
+Index(
+    "outbox_person",
+    outbox.c.person,
+    outbox.c.channel,
+    outbox.c.settled_at,
+    sqlite_where=_IS_TO_PERSON,
+    postgresql_where=_IS_TO_PERSON,
+)
 
 deadlines = Table(
     "deadlines",

@@ -171,8 +171,9 @@ class Dispatcher:
         return _Attempt(_outcome_of(error, is_lookup=job.is_lookup))
 
     async def _ask_ticket_system(self, system: TicketSystem, job: Job) -> _Attempt:
-        kind, key, options = job.delivery.kind, job.delivery.key, job.incident.ticket_options
+        assert job.incident is not None, "a ticket is about an incident"
         assert job.note is not None, "a ticket job has a note"
+        kind, key, options = job.delivery.kind, job.delivery.key, job.incident.ticket_options
         if kind is EffectKind.TICKET_OPEN:
             found = await system.find_ticket(key, job.told, options) if job.is_lookup else None
             if job.is_lookup and found is None:

@@ -13,16 +13,17 @@ from sqlalchemy import Connection
 
 from ingestd.core import relevance
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import DeadlineKind, Decision, DropReason, TimelineEntry
+from ingestd.core.effects import DeadlineKind, Decision, DropReason, PageReason, TimelineEntry
 from ingestd.core.incident import Incident
-from ingestd.core.names import EffectKind
-from ingestd.core.settle import Outcome, OutcomeKind, give_up_page, settle
+from ingestd.core.names import Channel, EffectKind, PersonName
+from ingestd.core.settle import Outcome, OutcomeKind, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
 from ingestd.store import apply, dialect, links, outbox, timeline, view
 from ingestd.store import incidents as incident_store
 from ingestd.workers.current import Standing
 
 NOTE_LINES_MAX = 40
+HANDED_OVER_LINES_MAX = 200
 LINK_LIFE = timedelta(hours=72)
 HOLD_SECONDS = 15.0
 """A page waits so long before it is looked at again, while all alerts have cleared and it may be over."""
@@ -35,7 +36,8 @@ class Job:
     """One delivery that has been claimed. ``is_lookup``: find out what became of it before anything is sent again."""
 
     delivery: Delivery
-    incident: Incident
+    incident: Incident | None
+    """None for a word that is about no incident."""
     told: IncidentView
     is_lookup: bool
     ticket: TicketRef | None = None
@@ -95,7 +97,7 @@ def take(
         )
         _note_drop(connection, delivery, made, now)
         dropped.append((delivery, made))
-        if made is DropReason.PERSON_UNKNOWN:
+        if made is DropReason.PERSON_UNKNOWN and delivery.kind is not EffectKind.WORD:
             decisions.append(_give_up(connection, delivery, standing, now))
     return Take(tuple(jobs), tuple(dropped), tuple(broken), tuple(decisions))
 
@@ -119,7 +121,7 @@ def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
 
 
 def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, now: datetime) -> None:
-    if delivery.kind is EffectKind.TICKET_COMMENT:
+    if delivery.kind in {EffectKind.TICKET_COMMENT, EffectKind.POST} or not delivery.incident_id:
         return
     whom = f" to {delivery.person}" if delivery.person else ""
     text = f"{delivery.kind}{whom} not sent: {reason.replace('_', ' ')}"
@@ -138,7 +140,9 @@ def _give_up(connection: Connection, delivery: Delivery, standing: Standing, now
 def _make(
     connection: Connection, delivery: Delivery, standing: Standing, now: datetime, token: str
 ) -> Job | DropReason | _Hold:
-    incident = incident_store.load(connection, delivery.incident_id)
+    incident = incident_store.load(connection, delivery.incident_id) if delivery.incident_id else None
+    if delivery.kind is EffectKind.WORD:
+        return _make_word(connection, delivery, incident, standing, now)
     if incident is None:
         return DropReason.CLOSED
     ticket = incident_store.ticket_of(connection, incident.id, delivery.connector) if delivery.kind.is_ticket else None
@@ -152,7 +156,7 @@ def _make(
         incident,
         has_ticket=ticket is not None,
         has_news=bool(lines),
-        is_superseded=outbox.has_later_in_lane(connection, delivery),
+        is_superseded=outbox.has_later_in_lane(connection, delivery, now),
     )
     # What may already have happened is looked up even if it is moot by now: its trace must not be lost.
     is_lookup = delivery.unknown_since is not None
@@ -160,12 +164,43 @@ def _make(
         return reason
     if delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and not is_lookup:
         return _Hold(now + timedelta(seconds=HOLD_SECONDS))
-    told = view.build(connection, incident, standing.external_url)
+    told = _told(connection, delivery, incident, standing)
+    if delivery.kind is EffectKind.POST:
+        return Job(delivery, incident, told, is_lookup, page=_word_post(delivery, told, now))
     if delivery.kind.is_ticket:
         note = TicketNote(told, tuple(view.line_of(line) for line in lines))
         return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
     page = _word_page(connection, delivery, incident, told, standing, now, token)
     return Job(delivery, incident, told, is_lookup, page=page) if page else DropReason.PERSON_UNKNOWN
+
+
+def _told(connection: Connection, delivery: Delivery, incident: Incident, standing: Standing) -> IncidentView:
+    team = standing.policy.teams.get(incident.team)
+    bridge = team.bridge_for(incident.severity) if team else ""
+    lines = HANDED_OVER_LINES_MAX if delivery.cause is PageReason.HANDED_OVER else view.LINES_SHOWN_MAX
+    return view.build(connection, incident, standing.external_url, bridge, lines)
+
+
+def _make_word(
+    connection: Connection, delivery: Delivery, incident: Incident | None, standing: Standing, now: datetime
+) -> Job | DropReason:
+    """A word to a person: where they are reached, or to the address that it was meant for."""
+    assert delivery.person is not None, "a word has a receiver"
+    assert delivery.channel is not None, "a word has a channel"
+    person = standing.policy.people.get(delivery.person)
+    address = delivery.address or (person.address_of(delivery.channel) if person else None)
+    if address is None:
+        return DropReason.PERSON_UNKNOWN
+    told = _told(connection, delivery, incident, standing) if incident else view.of_nothing(now)
+    contact = Contact(delivery.person, person.display_name if person else "", delivery.channel, address)
+    text = PageText("word", told, contact, words=delivery.reason, sent_at=now)
+    return Job(delivery, incident, told, delivery.unknown_since is not None, page=text)
+
+
+def _word_post(delivery: Delivery, told: IncidentView, now: datetime) -> PageText:
+    room = delivery.address or ""
+    contact = Contact(PersonName(room), room, Channel.CHAT, room)
+    return PageText("post", told, contact, level=delivery.level, reason=delivery.reason, sent_at=now)
 
 
 def _word_note(
@@ -205,7 +240,7 @@ def _word_page(
         return None
     contact = Contact(person.name, person.display_name, delivery.channel, address)
     if delivery.kind is EffectKind.NOTICE:
-        return PageText("resolved", told, contact, sent_at=now)
+        return PageText("resolved", told, contact, reason=delivery.reason, sent_at=now)
     link = ""
     if standing.external_url:
         links.add(
@@ -217,7 +252,7 @@ def _word_page(
     due = incident_store.deadlines_of(connection, incident.id) if escalation and escalation.has_next_step else ()
     next_step_at = next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
     earlier = escalation.paged if escalation else ()
-    late_minutes = int((now - delivery.created_at).total_seconds() // 60)
+    late_minutes = int((now - (delivery.meant_at or delivery.created_at)).total_seconds() // 60)
     return PageText(
         purpose="page",
         incident=told,
@@ -255,18 +290,22 @@ def finish(
     """Write the end of an attempt, if this claim still holds the delivery."""
     dialect.serialise_decisions(connection)
     held = outbox.holds(connection, job.delivery)
-    incident = incident_store.load(connection, job.delivery.incident_id)
-    if held is None or incident is None:
+    if held is None:
         return Settled(job.delivery, Decision(), is_stale=True)
-    settlement = settle(
-        held,
-        outcome,
-        incident,
-        standing.policy,
-        now,
-        chance=chance,
-        lookup_window_seconds=lookup_window_seconds,
-    )
+    if held.kind is EffectKind.WORD:
+        settlement = settle_word(held, outcome, standing.policy, now, chance=chance)
+    else:
+        incident = incident_store.load(connection, job.delivery.incident_id)
+        assert incident is not None, "an incident does not vanish while it is told"
+        settlement = settle(
+            held,
+            outcome,
+            incident,
+            standing.policy,
+            now,
+            chance=chance,
+            lookup_window_seconds=lookup_window_seconds,
+        )
     after = settlement.delivery
     if receipt is not None:
         after = replace(after, receipt_id=receipt.id)

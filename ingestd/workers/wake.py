@@ -26,4 +26,5 @@ class Wake:
 
     def after_decision(self, decision: Decision) -> None:
         """A decision was written."""
-        self.after({effect.connector for effect in decision.effects}, has_deadlines=decision.has_dues)
+        connectors = {effect.connector for effect in decision.effects} | {word.connector for word in decision.words}
+        self.after(connectors, has_deadlines=decision.has_dues)

@@ -15,7 +15,8 @@ from ingestd.core.incident import Escalation
 from ingestd.core.names import Channel, PersonName, Severity
 from ingestd.core.policy import Step
 from ingestd.store import incidents
-from ingestd.store.columns import EscalationJson, Json, UtcInstant, Word, microseconds_of
+from ingestd.store.columns import Json, UtcInstant, Word, microseconds_of
+from ingestd.store.escalation_column import EscalationJson
 from ingestd.store.rows import row_of
 from ingestd.store.schema import incidents as incident_table
 from ingestd.store.schema import members
