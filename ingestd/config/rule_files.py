@@ -193,6 +193,7 @@ def _draft(
         page=rule.page if "page" in rule.model_fields_set else defaults.page,
         has_page=has_page,
         runbook=(rule.runbook if rule.runbook is not None else defaults.runbook) or "",
+        skill=(rule.skill if rule.skill is not None else defaults.skill) or "",
         about=rule.about,
         file=document.file,
         line=span.line if span else 0,

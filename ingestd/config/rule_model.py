@@ -146,6 +146,8 @@ class DefaultsModel(Explained):
     """The policy that pages people, or none. Without it: as the team says."""
     runbook: Text | None = Field(default=None, max_length=2000)
     """A link for whoever is paged. Without it: the alert's own runbook_url."""
+    skill: Name | None = None
+    """What whoever is put in charge should know: one of the skills of people, where the team divides its work."""
     hold_seconds: Waiting | None = Field(default=None, alias="hold")
     """No ticket and no page if it clears within this time: 5m, at most 7d."""
     flap: Annotated[CountModel, mapping_like(count_within)] | None = None

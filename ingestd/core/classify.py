@@ -172,6 +172,8 @@ def _apply(rule: Rule, alert: Alert, ruleset: Ruleset) -> Classification:
         collects_key=_collects_key(rule, alert),
         collected_by=tuple(_collected_by(rule, alert, ruleset)),
         rules_version=ruleset.version,
+        service=alert.labels.get(SERVICE_LABEL, ""),
+        skill=rule.skill,
     )
 
 

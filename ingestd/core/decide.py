@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 
-from ingestd.core import escalation, lifecycle, observe, paging
+from ingestd.core import answers, escalation, lifecycle, observe, paging
+from ingestd.core.answers import Answer, AnswerAction, decide_answer
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, PageReason
 from ingestd.core.incident import Incident
@@ -20,24 +20,7 @@ from ingestd.core.names import IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.sighting import Cause, Sighting
 
-
-class AnswerAction(StrEnum):
-    """What a person can tell the daemon about an incident."""
-
-    ACKNOWLEDGE = "acknowledge"
-    RESOLVE = "resolve"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A person's word. ``via`` is how it came: ``link``, ``api``, ``cli``; ``text`` is the note, if it is one."""
-
-    incident_id: IncidentId
-    action: AnswerAction
-    by: str
-    via: str
-    text: str = ""
+__all__ = ["Answer", "AnswerAction", "Sighting", "decide_alerts", "decide_answer", "decide_deadline"]
 
 
 def decide_alerts(sightings: Iterable[Sighting], snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
@@ -95,28 +78,8 @@ def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now:
         lifecycle.close(draft, incident)
     elif kind is DeadlineKind.PAGE:
         paging.page_in_office_hours(draft, incident, policy)
+    elif kind is DeadlineKind.ACK_EXPIRE:
+        answers.expire_acknowledgement(draft, incident, policy)
     elif kind is DeadlineKind.ACKNOWLEDGE:
         lifecycle.comment_ticket(draft, paging.note_unacknowledged(draft, incident), policy)
-    return draft.finish()
-
-
-def decide_answer(answer: Answer, incident: Incident, policy: Policy, now: datetime) -> Decision:
-    """What follows from a person's word."""
-    draft = Draft(Snapshot(incidents={incident.id: incident}), now)
-    if answer.action is AnswerAction.ACKNOWLEDGE:
-        was_triggered = incident.state is IncidentState.TRIGGERED
-        incident = lifecycle.acknowledge(draft, incident, by=answer.by, via=answer.via)
-        if was_triggered:
-            lifecycle.comment_ticket(draft, incident, policy)
-    elif answer.action is AnswerAction.RESOLVE:
-        if not incident.state.is_open:
-            text = f"{answer.by} resolved by {answer.via} while {incident.state}: nothing changed"
-            draft.note(incident, "answer", text, reason="answered_late", actor=answer.by)
-        else:
-            lifecycle.resolve(draft, incident, policy, by=answer.by)
-    else:
-        draft.note(
-            incident, "note", f"note by {answer.by}: {answer.text}", reason=answer.via, actor=answer.by, for_ticket=True
-        )
-        lifecycle.comment_ticket(draft, incident, policy)
     return draft.finish()

@@ -208,6 +208,14 @@ def jump(
     return None
 
 
+def finish(draft: Draft, incident: Incident, policy: Policy, words: str) -> Incident:
+    """There is no further level: the last resort is told now. ``words`` say why."""
+    escalation = incident.escalation
+    assert escalation is not None, "only within an escalation"
+    draft.note(incident, "escalation", f"there is no further level ({words})", reason="no_level")
+    return _exhaust(draft, incident, policy)
+
+
 def hand_to(draft: Draft, incident: Incident, policy: Policy, word: PersonName, words: str) -> Incident:
     """Page whom a word means now, as a step of its own; if they do not answer, the escalation goes on from where it was."""
     before = incident.escalation
@@ -291,6 +299,8 @@ def _why(incident: Incident, reason: PageReason) -> str:
         PageReason.RELEASED: "what kept it quiet is over, and it still fires",
         PageReason.NEW_ALERT: "another alert fired and nobody has answered yet",
         PageReason.NOBODY_REACHABLE: "nobody on the level before could be reached",
+        PageReason.ACK_EXPIRED: "somebody acknowledged, and nothing was heard since",
+        PageReason.ACK_WITHDRAWN: "the acknowledgement was taken back",
     }.get(reason, "")
 
 

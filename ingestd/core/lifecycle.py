@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import escalation, paging
+from ingestd.core import assignment, escalation, paging, rooms
 from ingestd.core.conduct import Conduct, ResolveOn
 from ingestd.core.draft import Draft
 from ingestd.core.effects import DeadlineKind, DropReason, PageReason
@@ -47,7 +47,7 @@ def open_incident(
         reopen_within_seconds=policy.timing.reopen_within_seconds if reopen_within is None else reopen_within,
         opened_at=draft.now,
         last_alert_at=draft.now,
-        conduct=Conduct(label.resolve_on, label.flap, label.page_when, label.rules_version),
+        conduct=Conduct(label.resolve_on, label.flap, label.page_when, label.rules_version, label.service, label.skill),
         parent_id=_parent_of(why),
         collects_key=label.collects_key or None,
         quiet=why.text if why else None,
@@ -58,6 +58,8 @@ def open_incident(
     if label.template_problem:
         draft.note(incident, "template", f"plain text is used: {label.template_problem}", reason="template_failed")
     incident = want_ticket(draft, incident, label)
+    incident = assignment.assign(draft, incident, policy) if why is None else incident
+    incident = rooms.post(draft, incident, policy, "opened")
     if label.policy is not None:
         return paging.begin(draft, incident, label, policy, PageReason.OPENED)
     draft.note(incident, "escalation", f"nobody is paged: {_why_no_page(label, why)}", reason="no_page")
@@ -98,6 +100,7 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
         draft.note(incident, "severity", text, reason="worse_alert", for_ticket=True)
         if incident.ticket_connector:
             incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_PRIORITY)
+        incident = rooms.post(draft, incident, policy, f"severity rose to {label.severity}")
     if label.policy is None:
         return incident
     if incident.state is IncidentState.ACKNOWLEDGED and has_risen:
@@ -122,6 +125,9 @@ def unquiet(draft: Draft, incident: Incident, label: Classification, policy: Pol
     draft.note(incident, "triggered", f"no longer quiet: it was {incident.quiet}", reason="released", for_ticket=True)
     incident = draft.put_incident(replace(incident, quiet=None, parent_id=None))
     incident = want_ticket(draft, incident, label)
+    if incident.assignee is None:
+        incident = assignment.assign(draft, incident, policy)
+    incident = rooms.post(draft, incident, policy, "no longer kept quiet")
     if incident.state is not IncidentState.TRIGGERED or label.policy is None:
         return incident
     return paging.begin(draft, incident, label, policy, PageReason.RELEASED)
@@ -226,6 +232,7 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
         # What it explained mostly clears with it: look after the time in which that would be seen.
         draft.release(incident.id, policy.timing.resolve_grace_seconds)
     incident = escalation.tell_the_end(draft, incident, policy)
+    incident = rooms.post(draft, incident, policy, text)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_RESOLVE)
     due_at = draft.now + timedelta(seconds=incident.reopen_within_seconds)
@@ -259,6 +266,7 @@ def reopen(
     if why is not None:
         draft.note(incident, "escalation", f"nobody is paged: {why.text}", reason="no_page")
         return incident
+    incident = rooms.post(draft, incident, policy, "fired again")
     if label.policy is None and label.page_when is not PageWhen.NEVER and incident.escalation is not None:
         label = replace(label, policy=incident.escalation.policy_name)
     return incident if label.policy is None else paging.begin(draft, incident, label, policy, PageReason.REOPENED)

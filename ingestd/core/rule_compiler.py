@@ -232,6 +232,7 @@ class _RuleCompiler:
             runbook=draft.runbook,
             about=draft.about,
             owner=draft.owner,
+            skill=draft.skill,
             file=draft.file,
             line=draft.line,
             mode=draft.mode,

@@ -119,6 +119,7 @@ class RuleDraft:
     runbook: str = ""
     about: str = ""
     owner: str = ""
+    skill: str = ""
     mode: Mode = Mode.ACTIVE
     extract: tuple[ExtractDraft, ...] = ()
     hold_seconds: int = 0

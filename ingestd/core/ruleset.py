@@ -165,6 +165,10 @@ class Classification:
     collected_by: tuple[str, ...] = ()
     """The names of incidents that would explain this alert, if they are open."""
     rules_version: str = ""
+    service: str = ""
+    """The service that the alert is about, by its label; empty if it has none."""
+    skill: str = ""
+    """What whoever is put in charge must know; empty if that does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,7 @@ class Rule:
     runbook: str = ""
     about: str = ""
     owner: str = ""
+    skill: str = ""
     file: str = ""
     line: int = 0
     mode: Mode = Mode.ACTIVE

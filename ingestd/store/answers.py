@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from ingestd.core.decide import Answer, AnswerAction, decide_answer
+from ingestd.core.answers import Answer, AnswerAction, decide_answer
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect
+from ingestd.store import apply, dialect, roster
 from ingestd.store import incidents as incident_store
 
 __all__ = ["Answer", "AnswerAction", "Answered", "give"]
@@ -37,7 +37,7 @@ def give(connection: Connection, answer: Answer, policy: Policy, now: datetime) 
     before = incident_store.load(connection, answer.incident_id)
     if before is None:
         return None
-    decision = decide_answer(answer, before, policy, now)
+    decision = decide_answer(answer, before, roster.effective(connection, policy, now), now)
     apply.write(connection, decision, now)
     after = incident_store.load(connection, answer.incident_id)
     assert after is not None, "an incident does not vanish within a transaction"

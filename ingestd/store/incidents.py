@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from ingestd.core.effects import Deadline
 from ingestd.core.incident import Incident, Member
-from ingestd.core.names import IncidentId, IncidentState
+from ingestd.core.names import IncidentId, IncidentState, PersonName
 from ingestd.ports import TicketRef
 from ingestd.store import dialect
 from ingestd.store.rows import chunks, row_of, select_of, value_of
@@ -74,6 +74,31 @@ def live_about(connection: Connection, dedup_key: str, correlate_key: str) -> li
         query = select_of(incidents, Incident).where(condition, incidents.c.state != IncidentState.CLOSED)
         found |= {row.id: value_of(Incident, row) for row in connection.execute(query.limit(_ABOUT_COUNT_MAX))}
     return sorted(found.values(), key=lambda incident: incident.number)
+
+
+def open_by_assignee(connection: Connection) -> dict[PersonName, int]:
+    """How many open incidents each person is in charge of; who has none is left out."""
+    query = (
+        select(incidents.c.assignee, func.count())
+        .where(
+            incidents.c.state != IncidentState.CLOSED,
+            incidents.c.state.in_([IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED]),
+            incidents.c.assignee.is_not(None),
+        )
+        .group_by(incidents.c.assignee)
+    )
+    return {PersonName(name): count for name, count in connection.execute(query)}
+
+
+def last_assigned(connection: Connection, team: str) -> PersonName | None:
+    """Who is in charge of the team's newest incident that somebody is in charge of."""
+    query = (
+        select(incidents.c.assignee)
+        .where(incidents.c.team == team, incidents.c.assignee.is_not(None))
+        .order_by(incidents.c.number.desc())
+    )
+    found = connection.execute(query.limit(1)).scalar()
+    return None if found is None else PersonName(found)
 
 
 def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> list[Member]:

@@ -14,7 +14,7 @@ from ingestd.core.draft import Snapshot
 from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, AlertStatus, IncidentId, IncidentState
 from ingestd.core.needs import needs_of
-from ingestd.core.policy import Policy
+from ingestd.core.policy import AssignBy, Policy
 from ingestd.core.sighting import Cause, Sighting, sight
 from ingestd.core.watch import Watch
 from ingestd.store import dialect, explaining, watches
@@ -79,8 +79,20 @@ def _load(
         watches=_watches(connection, sightings, known, needs.threshold_keys, [member.key for member in young_members]),
         silences=watches.silences_in_force(connection, now) if any(one.label for one in sightings) else (),
         firing=explaining.inhibitors(connection, needs.inhibitions),
+        **_charges(connection, sightings, policy),
     )
     return sightings, snapshot
+
+
+def _charges(connection: Connection, sightings: Sequence[Sighting], policy: Policy) -> dict[str, Any]:
+    """Who is in charge of how much, and who was chosen last: read where a team that divides its work may be given some."""
+    teams = {one.label.team for one in sightings if one.label is not None}
+    dividing = [policy.teams[name] for name in teams if name in policy.teams]
+    wanted = [team for team in dividing if team.assign in {AssignBy.ROUND_ROBIN, AssignBy.LEAST_LOADED}]
+    if not wanted:
+        return {}
+    last = {team.name: name for team in wanted if (name := incident_store.last_assigned(connection, team.name))}
+    return {"loads": incident_store.open_by_assignee(connection), "last_assigned": last}
 
 
 def _watches(
