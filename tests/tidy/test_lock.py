@@ -27,6 +27,8 @@ ALLOWED_LICENCES = re.compile(
 EXCUSED = {
     "psycopg": "LGPL; optional, unchanged, loaded only if the database is PostgreSQL",
     "psycopg-binary": "LGPL; optional, unchanged, loaded only if the database is PostgreSQL",
+    "recurring-ical-events": "LGPL; unchanged, imported by ingestd/calendars alone, and can be replaced there",
+    "x-wr-timezone": "LGPL; unchanged, and only what recurring-ical-events asks for",
 }
 WHY_LICENCES = (
     "ingestd is Apache-2.0 and is built into other people's systems; a dependency must not put its own terms on them"
