@@ -160,6 +160,26 @@ CODES: Final[dict[str, Code]] = {
     "channel": Code(
         "A connector cannot serve the channel that it is named for.", "Name one whose kind reaches people in this way."
     ),
+    "profile": Code(
+        "The stages of a profile are not in the order of time, or nothing is used at once.",
+        "Begin with the channels that are tried at once; then each later stage with its time.",
+        "notify: {urgent: [{after: 2m, by: [email]}, sms]}",
+        "notify: {urgent: [sms, {after: 2m, by: [email]}]}",
+    ),
+    "level": Code("This is no level of support.", "Write L1, L2 or L3; up to L9.", "level: second", "level: L2"),
+    "last-resort": Code(
+        "A last resort tells nobody: when nobody has answered, somebody must still hear of it.",
+        "Give it an address that is always read, or people.",
+        "last_resort: {}",
+        "last_resort: {email: noc@example.com}",
+    ),
+    "assign": Code(
+        "This does not say how somebody is put in charge.",
+        "Name a schedule, or divide the work in turn or by who has the fewest.",
+        "assign: {by: schedule}",
+        "assign: {by: schedule, schedule: first-line}",
+    ),
+    "no-members": Code("A step pages a team that has nobody in it.", "Give the team members."),
     "no-contact": Code(
         "Somebody is to be paged and cannot be: there is no address for any channel that a connector serves.",
         "Give the person a phone or email, and the channel a connector.",

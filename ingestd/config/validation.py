@@ -113,7 +113,11 @@ def _walk(node: Node | None, place: Place) -> tuple[Node | None, Span | None]:
             node, key_span = entry.node, entry.key_span
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             node, key_span = node.items[part], None
-        elif not (part == 0 and isinstance(node, Mapping)):  # else one mapping where a list of them may stand
+        elif part == 0 and isinstance(node, Mapping):  # one mapping where a list of them may stand
+            continue
+        elif isinstance(part, str) and isinstance(node, Sequence):  # a list that stands for the first key of a mapping
+            continue
+        else:
             break
     return node, key_span
 

@@ -23,6 +23,8 @@ def moot(
         return page_is_moot(incident, is_superseded=is_superseded)
     if delivery.kind is EffectKind.NOTICE:
         return DropReason.REFIRED if incident.state.is_open else None
+    if delivery.kind is EffectKind.WORD:
+        return None
     if delivery.kind is EffectKind.POST:
         return DropReason.SUPERSEDED if is_superseded else None
     if delivery.kind is EffectKind.TICKET_OPEN:

@@ -269,10 +269,10 @@ config.yaml:8:52: error[unknown-channel]: no connector serves sms
 8 |   asha: {email: asha@, phone: "0171 555", notify: [sms, fax]}
   |                                                    ^^^ add  sms: CONNECTOR  under channels
 
-config.yaml:8:57: error[value]: "fax" is not one of email, sms
+config.yaml:8:57: error[channel]: "fax" is not a channel
   |
 8 |   asha: {email: asha@, phone: "0171 555", notify: [sms, fax]}
-  |                                                         ^^^
+  |                                                         ^^^ known: chat, email, sms
 """,
         id="a person with wrong addresses and channels",
     ),

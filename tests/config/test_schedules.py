@@ -250,7 +250,12 @@ def test_what_is_wrong_is_reported_where_it_stands(load_text, right, before, aft
         ("payments-l1", 'error[unknown-person]: person "payments-l1" is not defined', "write  schedule:payments-l1"),
         ("person:bne", 'error[unknown-person]: person "bne" is not defined', 'did you mean "ben"?'),
         ("shedule:l2", 'error[name]: a step cannot page a "shedule"', 'did you mean "schedule"?'),
-        ("team:payments", 'error[name]: a step cannot page a "team"', "known: person, schedule"),
+        (
+            "team:payments",
+            'error[no-members]: team "payments" has no members: this pages nobody',
+            "add  members: [...]  to the team payments",
+        ),
+        ("queue:payments", 'error[name]: a step cannot page a "queue"', "known: person, schedule, team"),
         ("'schedule:'", "error[name]: this is not a name", "letters, digits"),
     ],
 )

@@ -51,7 +51,9 @@ def test_it_begins_with_the_first_step_and_a_copy_of_the_policy():
     decision, after = start()
     assert step(Draft(Snapshot(), NOW), decision) == [("ada", "sms", 1)]
     assert escalates_in(decision) == 300
-    assert after.escalation == Escalation("default", "test", POLICY.escalations["default"].steps, 1)
+    plan = POLICY.escalations["default"]
+    copied = Escalation("default", "test", plan.steps, 1, policy_version=plan.version, has_tried=True)
+    assert after.escalation == copied
 
 
 def test_an_unknown_policy_is_said_and_pages_nobody():
@@ -255,7 +257,19 @@ def test_every_reason_that_a_person_reads_is_in_words(reason):
     text = decision.effects[0].reason
     assert "_" not in text
     assert bool(text) is (
-        reason not in {PageReason.OPENED, PageReason.CHANNEL_FAILED, PageReason.RESOLVED, PageReason.TEST}
+        reason
+        in {
+            PageReason.REOPENED,
+            PageReason.NOBODY_ANSWERED,
+            PageReason.REPEATED,
+            PageReason.NOBODY_REACHABLE,
+            PageReason.SEVERITY_ROSE,
+            PageReason.OFFICE_HOURS,
+            PageReason.RELEASED,
+            PageReason.NEW_ALERT,
+            PageReason.ACK_EXPIRED,
+            PageReason.ACK_WITHDRAWN,
+        }
     )
 
 

@@ -167,7 +167,7 @@ def test_triggered_and_acknowledged_the_paging_stops():
     decision, now = answers(TRIGGERED)
     assert (now.state, now.acknowledged_by, now.acknowledged_at) == (ACKNOWLEDGED, "bo", NOW)
     assert [(drop.kinds, drop.reason) for drop in decision.drops] == [((EffectKind.PAGE,), DropReason.ACKNOWLEDGED)]
-    paging = (DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE)
+    paging = (DeadlineKind.ESCALATE, DeadlineKind.PAGE, DeadlineKind.ACKNOWLEDGE, DeadlineKind.ACK_EXPIRE)
     assert decision.cleared_deadlines == tuple((INC, kind) for kind in paging)
     assert effects(decision) == ["ticket-comment"]
 

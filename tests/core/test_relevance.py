@@ -44,7 +44,7 @@ def test_a_comment_without_news_is_not_written():
 
 
 @pytest.mark.parametrize("kind", list(EffectKind))
-def test_only_pages_and_priorities_are_superseded_by_newer_ones(kind):
+def test_only_pages_posts_and_priorities_are_superseded_by_newer_ones(kind):
     """Each comment, notice, resolve and reopen says something of its own."""
     state = (
         IncidentState.RESOLVED if kind in {EffectKind.NOTICE, EffectKind.TICKET_RESOLVE} else IncidentState.TRIGGERED
@@ -56,4 +56,4 @@ def test_only_pages_and_priorities_are_superseded_by_newer_ones(kind):
         has_news=True,
         is_superseded=True,
     )
-    assert (found is DropReason.SUPERSEDED) is (kind in {EffectKind.PAGE, EffectKind.TICKET_PRIORITY})
+    assert (found is DropReason.SUPERSEDED) is (kind in {EffectKind.PAGE, EffectKind.POST, EffectKind.TICKET_PRIORITY})

@@ -73,13 +73,13 @@ def test_the_wish_of_the_service_is_kept(kind):
     assert wait(ends(kind, OutcomeKind.TRY_LATER, after=120)) == 120
 
 
-@pytest.mark.parametrize("kind", sorted(NOT_TWICE | {EffectKind.PAGE}))
+@pytest.mark.parametrize("kind", sorted(NOT_TWICE | {EffectKind.PAGE, EffectKind.WORD}))
 def test_an_unknown_outcome_is_looked_up_soon(kind):
     settled = ends(kind, OutcomeKind.UNKNOWN)
     assert (settled.delivery.state, settled.delivery.unknown_since, wait(settled)) == (UNCERTAIN, NOW, 5)
 
 
-@pytest.mark.parametrize("kind", sorted(set(EffectKind) - NOT_TWICE - {EffectKind.PAGE}))
+@pytest.mark.parametrize("kind", sorted(set(EffectKind) - NOT_TWICE - {EffectKind.PAGE, EffectKind.WORD}))
 def test_an_unknown_outcome_of_what_may_be_repeated_is_repeated(kind):
     settled = ends(kind, OutcomeKind.UNKNOWN)
     assert (settled.delivery.state, settled.delivery.failed_count) == (WAITING, 1)

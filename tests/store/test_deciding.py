@@ -15,7 +15,17 @@ from ingestd.core import invariants
 from ingestd.core.alert import Alert
 from ingestd.core.decide import Sighting, decide_alerts, decide_deadline
 from ingestd.core.delivery import DeliveryState
-from ingestd.core.effects import Deadline, DeadlineKind, Decision, Drop, DropReason, Effect, Finding, JoinReason
+from ingestd.core.effects import (
+    Deadline,
+    DeadlineKind,
+    Decision,
+    Drop,
+    DropReason,
+    Effect,
+    Finding,
+    JoinReason,
+    PageReason,
+)
 from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey, AlertStatus, EffectKey, EffectKind, IncidentId, IncidentState, PersonName
 from ingestd.store import answers, apply, audit, incidents, outbox, receipts, snapshot, timeline
@@ -176,6 +186,9 @@ def test_an_effect_is_queued_with_everything_that_performing_it_needs(connection
         person=PersonName("ada"),
         level=2,
         reason="bo did not answer",
+        cause=PageReason.NOBODY_ANSWERED,
+        share="shop",
+        rank=1,
     )
     apply.write(connection, Decision(effects=(effect,)), NOW)
     (queued,) = outbox.of_incident(connection, ID)
@@ -187,6 +200,9 @@ def test_an_effect_is_queued_with_everything_that_performing_it_needs(connection
         person=PersonName("ada"),
         level=2,
         reason="bo did not answer",
+        cause=PageReason.NOBODY_ANSWERED,
+        share="shop",
+        rank=1,
     )
 
 

@@ -91,7 +91,7 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "claim": (claim, {"outbox_due", "outbox_lane"}),
     "claim of nothing": (lambda c: claim(c, "sms"), {"outbox_due", "outbox_lane"}),
     "next due": (lambda c: outbox.next_due_at(c, "jira"), {"outbox_due", "outbox_lane", "outbox_leased"}),
-    "later in lane": (lambda c: outbox.has_later_in_lane(c, delivery("INC-1/jira/ticket-open/1")), {"outbox_lane"}),
+    "later in lane": (lambda c: outbox.has_later_in_lane(c, delivery("INC-1/jira/ticket-open/1"), NOW), {"outbox_lane"}),
     "receipt": (lambda c: outbox.by_receipt(c, "jira", "SM77"), {"outbox_receipt"}),
     "counts": (outbox.counts, {"outbox_open"}),
     "list of what is open": (lambda c: outbox.listed(c, states=outbox.UNSETTLED, limit=50), {"outbox_open"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection
@@ -211,12 +211,13 @@ def test_a_later_delivery_of_the_same_kind_supersedes(connection: Connection) ->
     first = delivery("INC-1/jira/ticket-priority/1", kind=EffectKind.TICKET_PRIORITY)
     second = delivery("INC-1/jira/ticket-priority/2", kind=EffectKind.TICKET_PRIORITY)
     put(connection, first, delivery("INC-1/jira/ticket-comment/1", kind=EffectKind.TICKET_COMMENT))
-    assert not outbox.has_later_in_lane(connection, first)
+    assert not outbox.has_later_in_lane(connection, first, NOW)
     put(connection, second)
-    assert outbox.has_later_in_lane(connection, first)
-    assert not outbox.has_later_in_lane(connection, second)
+    assert outbox.has_later_in_lane(connection, first, NOW)
+    assert not outbox.has_later_in_lane(connection, second, NOW)
+    assert not outbox.has_later_in_lane(connection, first, NOW - timedelta(seconds=1)), "it is not to go yet"
     _settle(connection, second, DeliveryState.DROPPED)
-    assert not outbox.has_later_in_lane(connection, first)
+    assert not outbox.has_later_in_lane(connection, first, NOW)
 
 
 def test_lists_are_by_incident_oldest_first_and_by_state_newest_first(connection: Connection) -> None:
