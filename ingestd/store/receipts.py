@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ingestd.core.effects import Decision
 from ingestd.core.policy import Policy
 from ingestd.core.settle import settle_receipt
-from ingestd.store import apply, dialect, outbox
+from ingestd.store import apply, dialect, outbox, roster
 from ingestd.store import incidents as incident_store
 
 
@@ -24,7 +24,8 @@ def take(
         return None
     if status == "pending" or delivery.receipt_status in {"delivered", "failed"}:
         return Decision()
-    settlement = settle_receipt(delivery, status, detail, incident, policy, now)
+    effective = roster.effective(connection, policy, now)
+    settlement = settle_receipt(delivery, status, detail, incident, effective, now)
     outbox.save(connection, settlement.delivery)
     apply.write(connection, settlement.decision, now)
     return settlement.decision

@@ -17,7 +17,7 @@ from ingestd.core.effects import Decision, DropReason, TimelineEntry
 from ingestd.core.names import EffectKind
 from ingestd.core.policy import Policy
 from ingestd.core.settle import give_up_page
-from ingestd.store import apply, dialect, incidents, outbox
+from ingestd.store import apply, dialect, incidents, outbox, roster
 
 _COUNT_MAX = 10_000
 
@@ -33,6 +33,7 @@ class Orphans:
 def provide_for(connection: Connection, connectors: Collection[str], policy: Policy, now: datetime) -> Orphans:
     """See to the deliveries of all other connectors than these."""
     dialect.serialise_decisions(connection)
+    policy = roster.effective(connection, policy, now)
     found = Orphans()
     for delivery in reversed(outbox.listed(connection, states=outbox.UNSETTLED, limit=_COUNT_MAX)):
         if delivery.connector in connectors:

@@ -7,7 +7,7 @@ crash between slices costs nothing. An envelope that breaks the decision itself 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from ingestd.core.decide import decide_alerts
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
 from ingestd.core.names import EnvelopeId
 from ingestd.core.sources import ReadLimits
-from ingestd.store import apply, dialect, inbox, snapshot
+from ingestd.store import apply, dialect, inbox, roster, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
 from ingestd.telemetry import log_events
@@ -135,6 +135,7 @@ def process_batch(
     """Decide what waits longest, in the caller's transaction. Envelopes in ``poison`` go to quarantine unread."""
     last = last or LastRead()
     dialect.serialise_decisions(connection)
+    standing = replace(standing, policy=roster.effective(connection, standing.policy, now))
     report = BatchReport()
     slices: list[_Slice] = []
     room = SLICE_ALERTS

@@ -15,7 +15,7 @@ from ingestd.core.effects import Decision
 from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey, AlertStatus
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect, snapshot
+from ingestd.store import apply, dialect, roster, snapshot
 from ingestd.store.inbox import Envelope
 from ingestd.store.snapshot import known_of
 
@@ -97,6 +97,7 @@ def _end(connection: Connection, key: AlertKey, policy: Policy, now: datetime) -
 
 def _decide(connection: Connection, alert: Alert, policy: Policy, now: datetime) -> Decision:
     dialect.serialise_decisions(connection)
+    policy = roster.effective(connection, policy, now)
     sightings, known = snapshot.load(connection, [alert], policy, now)
     decision = decide_alerts(sightings, known, policy, now)
     apply.write(connection, decision, now)

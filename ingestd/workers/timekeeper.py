@@ -12,7 +12,7 @@ from ingestd.ambient import Clock
 from ingestd.core.decide import decide_alerts, decide_deadline
 from ingestd.core.effects import Deadline, Decision, JoinReason
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect, incidents, snapshot, watches
+from ingestd.store import apply, dialect, incidents, roster, snapshot, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -31,6 +31,7 @@ POSTPONED = timedelta(minutes=5)
 def keep_deadlines(connection: Connection, policy: Policy, now: datetime, limit: int) -> list[Decision]:
     """Decide every deadline that has passed, in the caller's transaction; at most ``limit``."""
     dialect.serialise_decisions(connection)
+    policy = roster.effective(connection, policy, now)
     decisions = []
     for deadline in incidents.due_deadlines(connection, now, limit):
         incident = incidents.load(connection, deadline.incident_id)
@@ -49,6 +50,7 @@ def keep_watches(connection: Connection, policy: Policy, now: datetime, limit: i
     due = watches.due(connection, now, limit)
     if not due:
         return Decision()
+    policy = roster.effective(connection, policy, now)
     sightings, known = snapshot.load_due(connection, due, policy, now)
     decision = decide_alerts(sightings, known, policy, now)
     apply.write(connection, decision, now)
