@@ -162,6 +162,67 @@ def resolve(program: Program, incidents: tuple[str, ...], by: str | None, is_yes
 
 
 @command.command(
+    "unack", examples=[("ingestd incident unack INC-1042", "it was not meant, or somebody else pressed: page again")]
+)
+@click.argument("incidents", metavar="INCIDENT...", callback=_ids_callback, nargs=-1, required=True)
+@_by
+@output_option()
+@click.pass_obj
+def unack(program: Program, incidents: tuple[str, ...], by: str | None) -> None:
+    """Take an acknowledgement back: paging begins anew."""
+    program.each(incidents, lambda incident: _answer(program, incident, "unack", by))
+
+
+_why = click.option("--why", metavar="TEXT", default="", help="What whoever is paged should know first.")
+
+
+@command.command(
+    "escalate", examples=[("ingestd incident escalate INC-1042 --why 'needs a DBA'", "page the next level now")]
+)
+@click.argument("incident", callback=_id_callback)
+@_why
+@_by
+@output_option()
+@click.pass_obj
+def escalate(program: Program, incident: str, why: str, by: str | None) -> None:
+    """Page the next level now. Whoever had acknowledged is not in the way any more."""
+    _answer(program, incident, "escalate", by, text=why)
+
+
+@command.command(
+    "handover",
+    examples=[
+        ("ingestd incident handover INC-1042 L3 --why 'kernel bug'", "the third level takes it from here"),
+        ("ingestd incident handover INC-1042 schedule:databases", "whoever is on call there"),
+    ],
+)
+@click.argument("incident", callback=_id_callback)
+@click.argument("to")
+@_why
+@_by
+@output_option()
+@click.pass_obj
+def handover(program: Program, incident: str, to: str, why: str, by: str | None) -> None:
+    """Let others take it from here: they are paged with the whole timeline.
+
+    TO is a level (L2, L3), schedule:NAME, team:NAME or a person. If they do not answer, the escalation goes on.
+    """
+    _answer(program, incident, "handover", by, to=to, text=why)
+
+
+@command.command("assign", examples=[("ingestd incident assign INC-1042 asha", "asha is in charge, and is told")])
+@click.argument("incident", callback=_id_callback)
+@click.argument("person")
+@_why
+@_by
+@output_option()
+@click.pass_obj
+def assign(program: Program, incident: str, person: str, why: str, by: str | None) -> None:
+    """Say who is in charge of an incident. Nobody is paged for it; PERSON is told."""
+    _answer(program, incident, "assign", by, to=person, text=why)
+
+
+@command.command(
     "note",
     examples=[
         ("ingestd incident note INC-1042 rolled back to 4.17", "for the timeline and the ticket"),

@@ -27,8 +27,8 @@ class Answered:
 
     @property
     def is_first(self) -> bool:
-        """Whether the answer changed the state; otherwise somebody was first, or it was over."""
-        return self.before.state is not self.after.state
+        """Whether the answer took effect; otherwise somebody was first, or it was over."""
+        return not any(line.reason == "answered_late" for line in self.decision.timeline)
 
 
 def give(connection: Connection, answer: Answer, policy: Policy, now: datetime) -> Answered | None:

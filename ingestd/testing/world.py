@@ -146,6 +146,10 @@ class World:
     tickets: OutsideTickets = field(init=False)
     sms: OutsidePager = field(init=False)
     mail: OutsidePager = field(init=False)
+    sms2: OutsidePager = field(init=False)
+    """A second vendor of text messages; there if the policy names it."""
+    chat: OutsidePager = field(init=False)
+    """There if the policy names it."""
     database: InlineDatabase = field(init=False)
     current: Current = field(init=False)
     engine: Engine = field(init=False)
@@ -158,6 +162,8 @@ class World:
         self.tickets = OutsideTickets("tickets", self.now, self._point)
         self.sms = OutsidePager("sms", Channel.SMS, self.now, self._point)
         self.mail = OutsidePager("mail", Channel.EMAIL, self.now, self._point)
+        self.sms2 = OutsidePager("sms2", Channel.SMS, self.now, self._point)
+        self.chat = OutsidePager("chat", Channel.CHAT, self.now, self._point)
         self.start()
 
     def _point(self, point: str) -> None:
@@ -177,6 +183,9 @@ class World:
         self.current = Current(Standing(self.policy, EXTERNAL_URL))
         tickets = self.ticket_system(self) if self.ticket_system else self.tickets
         connectors: dict[str, TicketSystem | Pager] = {"tickets": tickets, "sms": self.sms, "mail": self.mail}
+        named = {route.connector for routes in self.policy.routes.values() for route in routes}
+        named.update(self.policy.channel_connectors.values())
+        connectors.update({one.name: one for one in (self.sms2, self.chat) if one.name in named})
 
         async def begin(ambient: VirtualAmbient) -> None:
             await self.database.run(migrate.migrate)
@@ -254,6 +263,12 @@ class World:
         """A person says that it is over."""
         return self._answer(Answer(IncidentId(incident), AnswerAction.RESOLVE, by, "cli"))
 
+    def answer(
+        self, incident: str, action: AnswerAction, by: str = "ada", to: str = "", text: str = ""
+    ) -> Answered | None:
+        """A person says anything else."""
+        return self._answer(Answer(IncidentId(incident), action, by, "cli", text, to))
+
     def note(self, incident: str, text: str, by: str = "ada") -> Answered | None:
         """A person adds a note."""
         return self._answer(Answer(IncidentId(incident), AnswerAction.NOTE, by, "cli", text))
@@ -266,7 +281,7 @@ class World:
 
     def receipt(self, page: SentPage, status: str) -> None:
         """The service says what became of a page."""
-        pager = self.sms if page.channel is Channel.SMS else self.mail
+        pager = next(one for one in (self.sms, self.mail, self.sms2, self.chat) if page in one.sent)
         receipt_id = f"R-{pager.sent.index(page) + 1}"
         decision = self.database.run_now(receipts.take, pager.name, receipt_id, status, "", self.policy, self.now())
         if decision is not None:
@@ -306,7 +321,7 @@ class World:
 
     def pages(self) -> list[tuple[str, str, str]]:
         """Everything that reached somebody: (person, channel, purpose), in order of time."""
-        sent = sorted([*self.sms.sent, *self.mail.sent], key=lambda page: page.at)
+        sent = sorted([*self.sms.sent, *self.mail.sent, *self.sms2.sent, *self.chat.sent], key=lambda page: page.at)
         return [(page.person, page.channel.value, page.purpose) for page in sent]
 
     def severity_of_ticket(self, index: int = 0) -> Severity:

@@ -9,8 +9,9 @@ import structlog
 from sqlalchemy import Connection
 
 from ingestd.core.incident import Incident
-from ingestd.core.names import IncidentId, IncidentState
+from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
+from ingestd.core.target import in_words
 from ingestd.store import answers, links
 from ingestd.store import incidents as incident_store
 from ingestd.store.answers import Answer, AnswerAction, Answered
@@ -69,7 +70,7 @@ def _press(
 
 def _follow(desk: Desk, answer: Answer, answered: Answered, now: datetime) -> Told:
     desk.after_decision(answered.decision)
-    is_first = answered.is_first or answer.action is AnswerAction.NOTE
+    is_first = answered.is_first
     desk.metrics.answers.labels(answer.action.value, answer.via).inc()
     log.info(
         log_events.ANSWER_RECEIVED,
@@ -84,12 +85,33 @@ def _follow(desk: Desk, answer: Answer, answered: Answered, now: datetime) -> To
 
 def _text(answer: Answer, answered: Answered, now: datetime) -> str:
     incident_id = answer.incident_id
-    if answer.action is AnswerAction.NOTE:
-        return f"the note is on the timeline of {incident_id}"
-    if answered.is_first:
-        verb = "acknowledged" if answer.action is AnswerAction.ACKNOWLEDGE else "resolved"
-        return f"{answer.by} {verb} {incident_id}"
-    return f"{earlier(answered.before, answer.by, incident_id, now)}; nothing changed"
+    if not answered.is_first:
+        return f"{_why_not(answer, answered.before, now)}; nothing changed"
+    by = answer.by
+    return {
+        AnswerAction.NOTE: f"the note is on the timeline of {incident_id}",
+        AnswerAction.ACKNOWLEDGE: f"{by} acknowledged {incident_id}",
+        AnswerAction.UNACKNOWLEDGE: f"{by} took the acknowledgement of {incident_id} back: paging begins anew",
+        AnswerAction.RESOLVE: f"{by} resolved {incident_id}",
+        AnswerAction.ESCALATE: f"{by} escalated {incident_id}{_paged(answered)}",
+        AnswerAction.HAND_OVER: f"{by} handed {incident_id} over to {in_words(answer.to)}{_paged(answered)}",
+        AnswerAction.ASSIGN: f"{answer.to} is in charge of {incident_id}",
+    }[answer.action]
+
+
+def _paged(answered: Answered) -> str:
+    """Who is paged now, of what has just been decided."""
+    pages = [effect for effect in answered.decision.effects if effect.kind is EffectKind.PAGE and effect.person]
+    names = ", ".join(dict.fromkeys(str(page.person) for page in pages))
+    return f": paging {names}" if names else ": nobody could be paged"
+
+
+def _why_not(answer: Answer, before: Incident, now: datetime) -> str:
+    if answer.action is AnswerAction.ASSIGN and before.state.is_open:
+        return f"{answer.to} is in charge of {answer.incident_id} already"
+    if answer.action is AnswerAction.UNACKNOWLEDGE and before.state is IncidentState.TRIGGERED:
+        return f"nobody has acknowledged {answer.incident_id}"
+    return earlier(before, answer.by, answer.incident_id, now)
 
 
 def earlier(incident: Incident, by: str, incident_id: IncidentId, now: datetime) -> str:

@@ -8,8 +8,11 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from ingestd.core.names import IncidentId, IncidentState
+from ingestd.config.problems import did_you_mean
+from ingestd.core.answers import level_of
+from ingestd.core.names import IncidentId, IncidentState, PersonName
 from ingestd.core.safe_text import one_line, plain_block
+from ingestd.core.target import ASSIGNEE, PERSON_PREFIX, is_known
 from ingestd.store import incidents
 from ingestd.store.answers import Answer, AnswerAction
 from ingestd.web import answering, case, plain
@@ -18,6 +21,9 @@ from ingestd.web.desk import Desk
 from ingestd.web.replies import NOTE_CHARS_MAX, Refusal, as_json, choice_of, limit_of, read_object, text_field
 
 BY_CHARS_MAX = 80
+TO_CHARS_MAX = 100
+_WITH_RECEIVER = frozenset({AnswerAction.HAND_OVER, AnswerAction.ASSIGN})
+_WITH_REASON = frozenset({AnswerAction.ESCALATE, *_WITH_RECEIVER})
 _STATES: dict[str, tuple[IncidentState, ...] | None] = {
     "open": (IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED),
     **{state.value: (state,) for state in IncidentState},
@@ -81,15 +87,53 @@ async def note(desk: Desk, caller: Caller, request: web.Request) -> web.Response
     return await _answer(desk, caller, request, AnswerAction.NOTE)
 
 
+async def unacknowledge(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../unack``: as if nobody had acknowledged; paging begins anew."""
+    return await _answer(desk, caller, request, AnswerAction.UNACKNOWLEDGE)
+
+
+async def escalate(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../escalate``: the next level is paged now, with the reason (``text``)."""
+    return await _answer(desk, caller, request, AnswerAction.ESCALATE)
+
+
+async def hand_over(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../handover``: ``to`` a level (L3), schedule:NAME, team:NAME or a person; they are paged with the whole timeline."""
+    return await _answer(desk, caller, request, AnswerAction.HAND_OVER)
+
+
+async def assign(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST .../assign``: ``to`` is in charge from now on, and is told."""
+    return await _answer(desk, caller, request, AnswerAction.ASSIGN)
+
+
+def _receiver(desk: Desk, action: AnswerAction, to: str) -> str:
+    """To whom it goes; refused if there is no such person, level, schedule or team."""
+    policy = desk.policy()
+    if action is AnswerAction.ASSIGN:
+        name = to.removeprefix(PERSON_PREFIX)
+        if PersonName(name) not in policy.people:
+            raise Refusal(400, f"there is no person {to!r}", hint=did_you_mean(name, policy.people))
+        return name
+    if level_of(to) is None and (to == ASSIGNEE or not is_known(to, policy)):
+        known = ["L2", "L3", *policy.people, *(f"schedule:{one}" for one in policy.schedules)]
+        known += [f"team:{name}" for name, team in policy.teams.items() if team.members]
+        raise Refusal(400, f"there is nobody called {to!r} to hand over to", hint=did_you_mean(to, known))
+    return to
+
+
 async def _answer(desk: Desk, caller: Caller, request: web.Request, action: AnswerAction) -> web.Response:
     body = await read_object(request)
     via = text_field(body, "via", default="api")
     if via not in {"api", "cli"}:
         raise Refusal(400, '"via" must be one of: api, cli')
     by = one_line(text_field(body, "by", default=caller.name), BY_CHARS_MAX) or caller.name
-    text = plain_block(text_field(body, "text"), NOTE_CHARS_MAX) if action is AnswerAction.NOTE else ""
+    text = ""
+    if action is AnswerAction.NOTE or (action in _WITH_REASON and body.get("text")):
+        text = plain_block(text_field(body, "text"), NOTE_CHARS_MAX)
+    to = _receiver(desk, action, one_line(text_field(body, "to"), TO_CHARS_MAX)) if action in _WITH_RECEIVER else ""
     incident_id = incident_id_of(request)
-    told = await answering.give(desk, Answer(incident_id, action, by, via, text))
+    told = await answering.give(desk, Answer(incident_id, action, by, via, text, to))
     if told is None:
         raise no_such_incident(incident_id)
     return as_json(
