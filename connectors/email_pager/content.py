@@ -63,6 +63,7 @@ def content_of(text: PageText, zone: ZoneInfo, ack_in_email: AckInEmail) -> Cont
     sections = (
         _what(incident, title),
         _who(text, zone),
+        _meeting(incident),
         _runbook(incident),
         _links(incident),
         _timeline(text, zone),
@@ -155,6 +156,7 @@ def _what(incident: IncidentView, title: str) -> Section:
             ("Impact", f"{incident.impact}, urgency: {incident.urgency}, severity: {incident.severity}"),
             ("Category", incident.category),
             ("Team", incident.team),
+            ("In charge", incident.assignee),
             ("Rule", incident.rule),
         )
         if value
@@ -172,6 +174,11 @@ def _who(text: PageText, zone: ZoneInfo) -> Section:
     return Section("Who was paged", tuple(Line(line) for line in lines if line))
 
 
+def _meeting(incident: IncidentView) -> Section:
+    link = web_link(incident.bridge)
+    return Section("Meeting", (Line("Join:", link),) if link else ())
+
+
 def _runbook(incident: IncidentView) -> Section:
     link = web_link(incident.runbook)
     words = "" if link else one_line(incident.runbook, 300)
@@ -185,7 +192,7 @@ def _links(incident: IncidentView) -> Section:
         for name in _LINK_NAMES
         for alert in incident.alerts
     ]
-    known = {web_link(incident.runbook), ""}
+    known = {web_link(incident.runbook), web_link(incident.bridge), ""}
     distinct = {line.url: line for line in reversed(lines) if line.url not in known}
     return Section("Links", tuple(reversed(distinct.values()))[:LINKS_MAX])
 

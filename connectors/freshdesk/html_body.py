@@ -109,10 +109,11 @@ def _facts(incident: IncidentView) -> list[tuple[str, str]]:
         ("Category", incident.category),
         ("Team", incident.team),
         ("Rule", incident.rule),
+        ("In charge", incident.assignee),
         ("Acknowledged by", incident.acknowledged_by),
     )
     facts += [(name, _text(value, _VALUE_CHARACTERS)) for name, value in named if value.strip()]
-    linked = (("Runbook", incident.runbook), ("In ingestd", incident.url))
+    linked = (("Meeting", incident.bridge), ("Runbook", incident.runbook), ("In ingestd", incident.url))
     return facts + [(name, _link(url)) for name, url in linked if url.strip()]
 
 

@@ -89,6 +89,8 @@ def facts_of(incident: IncidentView) -> Facts:
         ("Category", line(incident.category)),
         ("Team", line(incident.team)),
         ("Rule", line(incident.rule)),
+        ("In charge", line(incident.assignee)),
+        ("Meeting", link(incident.bridge, incident.bridge) if incident.bridge else ()),
         ("Runbook", link(incident.runbook, incident.runbook) if incident.runbook else ()),
         ("Acknowledged", line(acknowledged)),
     )

@@ -168,11 +168,16 @@ def _picture(incident: IncidentView) -> list[str]:
 def _facts(incident: IncidentView) -> list[tuple[str, str]]:
     severity = f"{incident.severity.value} (impact {incident.impact.value}, urgency {incident.urgency.value})"
     facts = [("Severity", severity), ("Since", instant(incident.opened_at))]
-    named = (("Category", incident.category), ("Team", incident.team), ("Rule", incident.rule))
+    named = (
+        ("Category", incident.category),
+        ("Team", incident.team),
+        ("Rule", incident.rule),
+        ("In charge", incident.assignee),
+    )
     facts += [(name, prose(value, _VALUE_CHARACTERS)) for name, value in named if value.strip()]
     if incident.acknowledged_by:
         facts.append(("Acknowledged by", prose(incident.acknowledged_by, _VALUE_CHARACTERS)))
-    linked = (("Runbook", incident.runbook), ("In ingestd", incident.url))
+    linked = (("Meeting", incident.bridge), ("Runbook", incident.runbook), ("In ingestd", incident.url))
     return facts + [(name, link(url)) for name, url in linked if url.strip()]
 
 

@@ -64,7 +64,9 @@ class TicketContract:
         assert ref.url, "a ticket needs an address for people"
 
     async def check_the_ticket_tells_the_whole_picture(self) -> None:
-        """Title, summary, severity, category, team, rule, alerts with labels and links, and the runbook stand in the ticket."""
+        """Title, summary, severity, category, team, rule, alerts with labels and links, who is in charge, the meeting
+        and the runbook stand in the ticket.
+        """
         world = self.make_world()
         await _open(world)
         (ticket,) = world.tickets()
@@ -72,6 +74,8 @@ class TicketContract:
         told = [INCIDENT.title, "Two disks", "high", "storage", "databases", "disk-full", "DiskFull", "db1", "97"]
         told += [
             "wiki.example/disk-full",
+            "meet.example/databases",
+            "asha",
             "prometheus.example/graph",
             "ingestd.example/incidents/INC-1042",
             "2026-01-05",

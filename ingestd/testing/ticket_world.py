@@ -129,6 +129,8 @@ INCIDENT: Final = IncidentView(
     alert_count=1,
     runbook="https://wiki.example/disk-full",
     url="https://ingestd.example/incidents/INC-1042",
+    assignee="asha",
+    bridge="https://meet.example/databases",
 )
 """An ordinary incident with one alert."""
 
@@ -149,6 +151,8 @@ def hostile_incident(text: str) -> IncidentView:
         rule=text,
         runbook=text,
         acknowledged_by=text,
+        assignee=text,
+        bridge=text,
         alerts=(alert,) * 3,
         firing_count=3,
         alert_count=70,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ingestd import telling
 from ingestd.core.incident import AlertState, Incident
-from ingestd.core.names import IncidentId
-from ingestd.ports import AlertView, Contact, IncidentView, PageText, TimelineLine, Wording
+from ingestd.ports import Contact, IncidentView, PageText, TimelineLine, Wording
 from ingestd.trial.rehearsal import Performed, Rehearsal
 
-_LINES_MAX: Final = 10
-_ALERTS_MAX: Final = 50
 _TOKEN: Final = "x" * 12
 """As long as the real one, so that a text message is as full as it will be."""
 
@@ -51,44 +49,13 @@ def page_text(page: Performed, rehearsal: Rehearsal, *, external_url: str) -> Pa
 def _view(incident: Incident, rehearsal: Rehearsal, external_url: str, line_count: int) -> IncidentView:
     lines = [line for line in rehearsal.timeline[:line_count] if line.incident_id == incident.id]
     numbered = [TimelineLine(number, line.at, line.text) for number, line in enumerate(lines, start=1)]
-    return IncidentView(
-        id=incident.id,
-        title=incident.title,
-        summary=incident.summary,
-        state=incident.state,
-        severity=incident.severity,
-        impact=incident.impact,
-        urgency=incident.urgency,
-        category=incident.category,
-        team=incident.team,
-        rule=incident.rule,
-        opened_at=incident.opened_at,
-        alerts=_alerts(incident.id, rehearsal),
-        firing_count=incident.firing_count,
-        alert_count=incident.alert_count,
-        runbook=incident.runbook,
-        url=f"{external_url}/incidents/{incident.id}" if external_url else "",
-        acknowledged_by=incident.acknowledged_by,
-        acknowledged_at=incident.acknowledged_at,
-        resolved_at=incident.resolved_at,
-        timeline=tuple(numbered[-_LINES_MAX:]),
-    )
-
-
-def _alerts(incident_id: IncidentId, rehearsal: Rehearsal) -> tuple[AlertView, ...]:
-    mine = [member for member in rehearsal.members.values() if member.incident_id == incident_id]
-    return tuple(
-        AlertView(
-            name=member.name,
-            summary=member.summary,
-            is_firing=member.state is not AlertState.CLEARED,
-            labels=member.labels,
-            annotations=member.annotations,
-            links=member.links,
-            source=member.source,
-            first_seen_at=member.joined_at,
-            cleared_at=member.cleared_at,
-            value=member.value,
-        )
-        for member in sorted(mine, key=lambda member: member.state is AlertState.CLEARED)[:_ALERTS_MAX]
+    mine = [member for member in rehearsal.members.values() if member.incident_id == incident.id]
+    mine.sort(key=lambda member: member.state is AlertState.CLEARED)
+    return telling.incident_view(
+        incident,
+        mine[: telling.ALERTS_SHOWN_MAX],
+        numbered[-telling.LINES_SHOWN_MAX :],
+        external_url=external_url,
+        ticket_url="",  # no ticket is opened in a rehearsal
+        bridge=telling.bridge_of(incident, rehearsal.policy),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
+from ingestd import telling
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, TimelineEntry
 from ingestd.core.incident import AlertState, Escalation
 from ingestd.core.names import Channel, IncidentId, IncidentState, PersonName, Severity
@@ -206,7 +207,7 @@ def test_the_view_is_the_incident_as_it_is_now(connection: Connection) -> None:
     incidents.save_ticket(connection, _ticket())
     seen = view.build(connection, whole, "https://ingestd.example")
     assert (seen.id, seen.title, seen.severity, seen.acknowledged_by) == (ID, whole.title, whole.severity, "ada")
-    assert (seen.firing_count, seen.alert_count, len(seen.alerts)) == (59, 60, view.ALERTS_SHOWN_MAX)
+    assert (seen.firing_count, seen.alert_count, len(seen.alerts)) == (59, 60, telling.ALERTS_SHOWN_MAX)
     assert all(alert.is_firing for alert in seen.alerts)
     assert seen.alerts[0].first_seen_at == after(seconds=1)
     assert seen.url == "https://ingestd.example/incidents/INC-1001"

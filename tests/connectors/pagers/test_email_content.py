@@ -158,3 +158,16 @@ def test_a_cut_text_says_so():
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
 def test_the_ends_of_the_calendar_can_be_told(at, zone):
     assert clock(at, ZoneInfo(zone), beside=at)
+
+
+def test_the_meeting_and_who_is_in_charge_stand_in_the_mail(make_page):
+    bridge = "https://teams.microsoft.com/l/meetup-join/19%3ameeting"
+    content = content_of(make_page(incident={"bridge": bridge, "assignee": "ben"}), ZoneInfo("UTC"), "link")
+    [meeting] = [section for section in content.sections if section.heading == "Meeting"]
+    assert [(line.text, line.url) for line in meeting.lines] == [("Join:", bridge)]
+    assert "In charge: ben" in [line.text for section in content.sections for line in section.lines]
+
+
+def test_a_meeting_that_is_no_link_is_left_out(make_page):
+    content = content_of(make_page(incident={"bridge": "javascript:alert(1)"}), ZoneInfo("UTC"), "link")
+    assert "Meeting" not in [section.heading for section in content.sections]
