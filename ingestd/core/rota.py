@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
+from ingestd.core.calendar_shifts import CalendarUse, Imported
 from ingestd.core.names import PersonName
 from ingestd.core.windows import OneOff, TimeWindow, instant_of
 
@@ -96,6 +97,8 @@ class Schedule:
     layers: tuple[Layer, ...]
     """The first one is on top."""
     overrides: tuple[Override, ...] = ()
+    calendar: Imported | None = None
+    """Comes after the overrides and before the layers, or after the layers: see its use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +110,31 @@ class Shift:
     person: PersonName | None
 
 
+def on_clock(at: datetime, zone: tzinfo) -> str:
+    """``Mon 2026-01-12 09:00 CET``: an instant as the clocks of a zone show it."""
+    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}"
+
+
+def override_at(schedule: Schedule, at: datetime) -> Override | None:
+    """The override that holds at an instant (aware)."""
+    return next((one for one in reversed(schedule.overrides) if one.contains(at)), None)
+
+
 def who(schedule: Schedule, at: datetime) -> PersonName | None:
     """Who is on call at an instant; None if nobody is. ``at`` is aware, from the year 2 to 9980."""
     at = at.astimezone(UTC)
-    for override in reversed(schedule.overrides):
-        if override.contains(at):
-            return override.who
+    override = override_at(schedule, at)
+    if override is not None:
+        return override.who
+    calendar = schedule.calendar
+    named = calendar.at(at) if calendar is not None else None
+    if named is not None and calendar is not None and calendar.use is CalendarUse.OVERRIDES:
+        return named
     for layer in schedule.layers:
         turn = _turn_at(layer, schedule.zone, at)
         if turn >= 0 and (layer.only is None or layer.only.contains(at)):
             return layer.people[turn % len(layer.people)]
-    return None
+    return named
 
 
 def shifts(schedule: Schedule, begin: datetime, end: datetime) -> list[Shift]:
@@ -136,6 +153,8 @@ def shifts(schedule: Schedule, begin: datetime, end: datetime) -> list[Shift]:
 
 def _pieces(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[Shift]:
     """The same, cut wherever somebody else might have come in."""
+    meant = tuple(one for one in schedule.overrides if one.starts_at < end and one.ends_at > begin)
+    schedule = replace(schedule, overrides=meant)
     at = begin
     while at < end:
         until = min(_may_change_at(schedule, at, end), end)
@@ -152,6 +171,10 @@ def _may_change_at(schedule: Schedule, at: datetime, end: datetime) -> datetime:
                 soonest = edge
     if any(override.contains(at) for override in schedule.overrides):
         return soonest
+    if schedule.calendar is not None:
+        soonest = schedule.calendar.may_change_at(at, soonest)
+        if schedule.calendar.use is CalendarUse.OVERRIDES and schedule.calendar.at(at) is not None:
+            return soonest
     for layer in schedule.layers:
         turn = _turn_at(layer, schedule.zone, at)
         following = _handoff(layer, schedule.zone, turn + 1)

@@ -1,15 +1,18 @@
-"""Where schedules would let a page down: nobody on call, two levels of a policy that are one person, a person who cannot be reached."""
+"""Where schedules would let a page down: nobody on call, two levels of a policy that are one person, a person who cannot be reached.
+
+And where they might: a person who is away, whom nothing has ever reached, or one of whose contacts is dead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from ingestd.core.names import PersonName
-from ingestd.core.policy import EscalationPolicy, Policy
+from ingestd.core.names import Channel, PersonName
+from ingestd.core.policy import EscalationPolicy, Person, Policy
 from ingestd.core.rota import Schedule, Shift, shifts
 from ingestd.core.target import people_of, schedule_of, team_of
 
@@ -20,6 +23,10 @@ class GapKind(StrEnum):
     NOBODY = "nobody-on-call"
     TWO_LEVELS = "two-levels"
     NO_CONTACT = "no-contact"
+    AWAY = "away"
+    DEAD_CONTACT = "dead-contact"
+    """One of several: the others are used."""
+    NEVER_REACHED = "never-reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,37 @@ class Gap:
     person: PersonName | None = None
     levels: tuple[int, ...] = ()
     """The levels that are one person, from 1."""
+    detail: str = ""
+    """Of a dead contact: which channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What is known of people's contacts from having used them."""
+
+    dead: Mapping[PersonName, tuple[Channel, ...]]
+    reached: frozenset[PersonName]
+    """Whom something has reached on a contact that they still have."""
+
+
+def all_gaps(
+    policy: Policy,
+    chosen: Iterable[Schedule],
+    begin: datetime,
+    end: datetime,
+    *,
+    with_policies: bool,
+    facts: ContactFacts | None = None,
+) -> list[Gap]:
+    """Everything that is wrong with these schedules from ``begin`` to ``end`` (aware), and with all policies; in order of time."""
+    reachable = {name for name, person in policy.people.items() if person.channels}
+    found: list[Gap] = []
+    for one in chosen:
+        found += gaps_of_schedule(one, begin, end, reachable)
+        found += doubts_of_schedule(one, begin, end, policy.people, facts)
+    if with_policies:
+        found += [gap for one in policy.escalations.values() for gap in gaps_of_policy(one, policy, begin, end)]
+    return sorted(found, key=lambda gap: (gap.starts_at, gap.name, gap.kind))
 
 
 def gaps_of_schedule(
@@ -45,6 +83,44 @@ def gaps_of_schedule(
             yield Gap(GapKind.NOBODY, shift.starts_at, shift.ends_at, schedule.name)
         elif shift.person not in reachable:
             yield Gap(GapKind.NO_CONTACT, shift.starts_at, shift.ends_at, schedule.name, shift.person)
+
+
+def doubts_of_schedule(
+    schedule: Schedule, begin: datetime, end: datetime, people: Mapping[PersonName, Person], facts: ContactFacts | None
+) -> Iterator[Gap]:
+    """Shifts of people who are away then; with ``facts`` also of those with a dead contact besides others, or never reached yet."""
+    for shift in shifts(schedule, begin, end):
+        person = people.get(shift.person) if shift.person is not None else None
+        if person is None:
+            continue
+        for away in person.away:
+            since, until = max(shift.starts_at, away.starts_at), min(shift.ends_at, away.ends_at)
+            if since < until:
+                yield Gap(GapKind.AWAY, since.astimezone(UTC), until.astimezone(UTC), schedule.name, person.name)
+        if facts is None or not person.channels:
+            continue
+        dead = facts.dead.get(person.name, ())
+        if {channel for channel, _ in person.channels} <= set(dead):
+            yield Gap(GapKind.NO_CONTACT, shift.starts_at, shift.ends_at, schedule.name, person.name)
+            continue
+        if dead:
+            words = " and ".join(dead)
+            yield Gap(GapKind.DEAD_CONTACT, shift.starts_at, shift.ends_at, schedule.name, person.name, detail=words)
+        if person.name not in facts.reached:
+            yield Gap(GapKind.NEVER_REACHED, shift.starts_at, shift.ends_at, schedule.name, person.name)
+
+
+def words_of(gap: Gap) -> str:
+    """What is wrong, as people read it."""
+    if gap.kind is GapKind.TWO_LEVELS:
+        return f"{gap.person} is {' and '.join(f'L{level}' for level in gap.levels)} of this policy"
+    return {
+        GapKind.NOBODY: "nobody is on call",
+        GapKind.NO_CONTACT: f"{gap.person} is on call and has no usable contact",
+        GapKind.AWAY: f"{gap.person} is on call and away",
+        GapKind.DEAD_CONTACT: f"{gap.person} is on call and cannot be reached by {gap.detail} any more",
+        GapKind.NEVER_REACHED: f"{gap.person} is on call and nothing has ever reached them: ingestd page test {gap.person}",
+    }[gap.kind]
 
 
 def gaps_of_policy(policy: EscalationPolicy, whole: Policy, begin: datetime, end: datetime) -> list[Gap]:

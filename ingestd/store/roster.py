@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, select
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import Person, Policy
 from ingestd.core.rota import Override, Schedule
+from ingestd.core.rota_gaps import ContactFacts
 from ingestd.store import dialect
 from ingestd.store.schema import contacts, overrides, settings
 
@@ -115,4 +116,24 @@ def _dead(connection: Connection) -> Mapping[PersonName, frozenset[tuple[Channel
 
 def _without(person: Person, dead: frozenset[tuple[Channel, str]]) -> Person:
     channels = tuple(one for one in person.channels if one not in dead)
-    return person if channels == person.channels else replace(person, channels=channels)
+    # The last contact of somebody is tried although it seems dead: else it would be nobody for certain.
+    return person if not channels or channels == person.channels else replace(person, channels=channels)
+
+
+def contact_facts(connection: Connection, policy: Policy) -> ContactFacts:
+    """What is known of the contacts that people have in the configuration, which is ``policy`` as it is there."""
+    dead: dict[PersonName, list[Channel]] = defaultdict(list)
+    reached: set[PersonName] = set()
+    query = select(
+        contacts.c.person, contacts.c.channel, contacts.c.address, contacts.c.dead_since, contacts.c.reached_at
+    ).order_by(contacts.c.person, contacts.c.channel)
+    for row in connection.execute(query):
+        name = PersonName(row.person)
+        person = policy.people.get(name)
+        if person is None or (row.channel, row.address) not in person.channels:
+            continue
+        if row.dead_since is not None:
+            dead[name].append(row.channel)
+        elif row.reached_at is not None:
+            reached.add(name)
+    return ContactFacts({name: tuple(found) for name, found in dead.items()}, frozenset(reached))

@@ -1,0 +1,73 @@
+"""Who is on call, in plain values: what the API answers, and what the command line says from a file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ingestd.core.names import PersonName
+from ingestd.core.policy import Person
+from ingestd.core.rota import Override, Schedule, override_at, shifts
+from ingestd.core.rota_gaps import Gap, words_of
+
+LOOK_AHEAD: Final = timedelta(days=60)
+"""How far the next hand-off is looked for."""
+
+People = Mapping[PersonName, Person]
+
+
+def oncall_line(schedule: Schedule, people: People, at: datetime) -> dict[str, Any]:
+    """Who is on call at an instant, until when, and who is next; ``until`` is None if nothing changes for a long time."""
+    following = shifts(schedule, at, at + LOOK_AHEAD)
+    is_last = len(following) == 1
+    return {
+        "schedule": schedule.name,
+        "zone": str(schedule.zone),
+        "at": at,
+        "person": following[0].person,
+        "person_name": _name(following[0].person, people),
+        "until": None if is_last else following[0].ends_at,
+        "next": None if is_last else following[1].person,
+        "next_name": None if is_last else _name(following[1].person, people),
+        "override": reason_of(override_at(schedule, at)),
+    }
+
+
+def shift_lines(schedule: Schedule, people: People, begin: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Every shift, stretches with nobody too."""
+    return [
+        {
+            "from": shift.starts_at,
+            "to": shift.ends_at,
+            "person": shift.person,
+            "person_name": _name(shift.person, people),
+            "override": reason_of(override_at(schedule, shift.starts_at)),
+        }
+        for shift in shifts(schedule, begin, end)
+    ]
+
+
+def gap_line(gap: Gap) -> dict[str, Any]:
+    """Something that is wrong with a schedule or a policy."""
+    return {
+        "kind": gap.kind.value,
+        "from": gap.starts_at,
+        "to": gap.ends_at,
+        "name": gap.name,
+        "person": gap.person,
+        "levels": list(gap.levels),
+        "text": words_of(gap),
+    }
+
+
+def reason_of(override: Override | None) -> str | None:
+    """Why an override is there and by whom; None without one."""
+    if override is None:
+        return None
+    return ", ".join(part for part in (override.why or "override", f"by {override.by}" if override.by else "") if part)
+
+
+def _name(person: PersonName | None, people: People) -> str | None:
+    known = people.get(person) if person is not None else None
+    return known.display_name if known is not None else person
