@@ -24,7 +24,7 @@ NOUNS: Final[dict[str, str]] = {
     "outbox": "See and steer what is sent out.",
     "envelope": "See what came in, and read it again.",
     "page": "Page people.",
-    "oncall": "See who is on call, without a daemon.",
+    "oncall": "See who is on call, and take over.",
     "test": "Try things out before they are needed.",
     "rules": "Ask the rules what they would do, without a daemon.",
     "completion": "Completion of commands for a shell.",

@@ -27,23 +27,29 @@ GAPS_SHOWN: Final = timedelta(days=30)
 
 async def list_oncall(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
     """``GET /api/v1/oncall``: for each schedule who is on call, until when, and who is next; ``at`` another instant than now."""
-    now = desk.clock.now()
-    at = _instant(request, "at", now)
-    policy = await desk.database.read(roster.merge, desk.policy(), min(at, now))
-    chosen = _chosen(policy, request.query.getall("schedule", []))
-    return as_json({"oncall": [oncall_line(one, desk.policy().people, at) for one in chosen]})
+    at = _instant(request, "at", desk.clock.now())
+    names = request.query.getall("schedule", [])
+    return as_json({"oncall": await desk.database.read(_oncall, desk.policy(), names, at)})
+
+
+def _oncall(connection: Connection, policy: Policy, names: list[str], at: datetime) -> list[dict[str, Any]]:
+    merged = roster.merge(connection, policy, at)
+    return [oncall_line(one, policy.people, at) for one in _chosen(merged, names)]
 
 
 async def list_shifts(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
     """``GET /api/v1/oncall/shifts?schedule=NAME``: its shifts from ``from`` (now) to ``to`` (14 days later)."""
-    now = desk.clock.now()
-    begin = _instant(request, "from", now)
+    begin = _instant(request, "from", desk.clock.now())
     end = _instant(request, "to", begin + SHOWN)
     _check_stretch(begin, end)
-    policy = await desk.database.read(roster.merge, desk.policy(), begin)
-    (schedule,) = _chosen(policy, [request.query.get("schedule", "")])
-    lines = shift_lines(schedule, desk.policy().people, begin, end)
-    return as_json({"schedule": schedule.name, "zone": str(schedule.zone), "shifts": lines})
+    name = request.query.get("schedule", "")
+    return as_json(await desk.database.read(_shifts, desk.policy(), name, begin, end))
+
+
+def _shifts(connection: Connection, policy: Policy, name: str, begin: datetime, end: datetime) -> dict[str, Any]:
+    (schedule,) = _chosen(roster.merge(connection, policy, begin), [name])
+    lines = shift_lines(schedule, policy.people, begin, end)
+    return {"schedule": schedule.name, "zone": str(schedule.zone), "shifts": lines}
 
 
 async def list_gaps(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
@@ -53,7 +59,6 @@ async def list_gaps(desk: Desk, _caller: Caller, request: web.Request) -> web.Re
     end = _instant(request, "to", begin + GAPS_SHOWN)
     _check_stretch(begin, end)
     names = request.query.getall("schedule", [])
-    _chosen(desk.policy(), names)
     found = await desk.database.read(_gaps, desk.policy(), names, begin, end)
     return as_json({"from": begin, "to": end, "gaps": found})
 
@@ -65,7 +70,7 @@ def _gaps(
     facts = roster.contact_facts(connection, policy)
     chosen = _chosen(merged, names)
     found = all_gaps(merged, chosen, begin, end, with_policies=not names, facts=facts)
-    return [gap_line(one) for one in found]
+    return [gap_line(one, merged) for one in found]
 
 
 def _chosen(policy: Policy, names: list[str]) -> list[Schedule]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ingestd.core.names import PersonName
-from ingestd.core.policy import Person
+from ingestd.core.policy import Person, Policy
 from ingestd.core.rota import Override, Schedule, override_at, shifts
 from ingestd.core.rota_gaps import Gap, words_of
 
@@ -48,8 +48,9 @@ def shift_lines(schedule: Schedule, people: People, begin: datetime, end: dateti
     ]
 
 
-def gap_line(gap: Gap) -> dict[str, Any]:
-    """Something that is wrong with a schedule or a policy."""
+def gap_line(gap: Gap, policy: Policy) -> dict[str, Any]:
+    """Something that is wrong with a schedule or a policy; ``zone`` is that of the schedule."""
+    schedule = policy.schedules.get(gap.name)
     return {
         "kind": gap.kind.value,
         "from": gap.starts_at,
@@ -57,6 +58,7 @@ def gap_line(gap: Gap) -> dict[str, Any]:
         "name": gap.name,
         "person": gap.person,
         "levels": list(gap.levels),
+        "zone": str(schedule.zone) if schedule is not None else None,
         "text": words_of(gap),
     }
 
