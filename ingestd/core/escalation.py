@@ -137,6 +137,10 @@ def _exhaust(draft: Draft, incident: Incident, policy: Policy) -> Incident:
             told += [name] if at is not None else []
     if told:
         draft.note(incident, "page", f"last resort: paging {', '.join(told)}", reason=PageReason.LAST_RESORT)
+    if incident.conduct.is_test:
+        # A drill ends by itself: at once, or when the last resort has had its time to answer.
+        wait = escalation.step.wait_seconds if told else 0
+        draft.set_deadline(incident.id, DeadlineKind.ACKNOWLEDGE, draft.now + timedelta(seconds=wait))
     return draft.put_incident(incident)
 
 
@@ -242,6 +246,8 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
     reached: list[PersonName] = []
     begins: list[datetime] = []
     said = words or _why(incident, reason)
+    tried = tuple(one for one in escalation.tried if one[0] not in meant)
+    incident = replace(incident, escalation=replace(escalation, tried=tried))
     for name in meant:
         incident, begins_at = reaching.page_person(
             draft, incident, name, policy, step.profile, level=escalation.level, reason=said, cause=reason
@@ -322,11 +328,16 @@ def fail_over(
     if escalation is None or incident.state is not IncidentState.TRIGGERED or incident.quiet:
         return incident
     person = policy.people.get(name)
-    following = reaching.following_channel(person, failed, policy)
+    urgent = reaching.is_urgent(incident, escalation.step.profile)
+    tried = [channel for one, channel in escalation.tried if one == name]
+    following = reaching.following_channel(person, failed, policy, is_urgent=urgent, tried=tried)
     if person is not None and following is not None:
         draft.note(incident, "page", f"{failed} does not reach {name}: trying {following}", reason="channel_failed")
         words = f"{failed} did not get through"
         return reaching.page_by(draft, incident, person, following, policy, level, words, cause)
+    if any(channel != failed and (name, channel) in escalation.paged for channel in tried):
+        draft.note(incident, "page", f"{failed} does not reach {name}; another channel did", reason="channel_failed")
+        return draft.put_incident(incident)
     draft.note(
         incident, "page", f"{name} cannot be reached on any channel", reason="person_unreachable", for_ticket=True
     )
@@ -336,6 +347,18 @@ def fail_over(
     if escalation.is_step_unreachable and not escalation.is_exhausted:
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
     return draft.put_incident(replace(incident, escalation=escalation))
+
+
+def next_vendor(
+    draft: Draft, incident: Incident, name: PersonName, channel: Channel, vendor: str, policy: Policy, *, level: int
+) -> Incident:
+    """A service fails, and the channel has another: the person is paged by that one at once."""
+    person = policy.people.get(name)
+    if incident.escalation is None or incident.state is not IncidentState.TRIGGERED or incident.quiet or person is None:
+        return incident
+    draft.note(incident, "page", f"trying {name} by {channel} through {vendor}", reason=PageReason.VENDOR_FAILED)
+    words, cause = "another service failed", PageReason.VENDOR_FAILED
+    return reaching.page_by(draft, incident, person, channel, policy, level, words, cause, connector=vendor)
 
 
 def told(draft: Draft, incident: Incident, name: PersonName, channel: Channel) -> Incident:

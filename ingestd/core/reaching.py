@@ -5,6 +5,8 @@ Every function takes and gives back the incident, so that calls chain; the draft
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ingestd.core.draft import Draft
@@ -82,6 +84,10 @@ def page_by(
 ) -> Incident:
     """Queue one page. The caller has made sure that the channel reaches the person; ``connector`` if not the first of the channel."""
     chosen = connector or policy.connectors_of(channel, person.address_of(channel) or "")[0]
+    running = incident.escalation
+    if running is not None and (person.name, channel) not in running.tried:
+        tried = (*running.tried, (person.name, channel))
+        incident = replace(incident, escalation=replace(running, tried=tried))
     return draft.add_effect(
         incident,
         chosen,
@@ -95,9 +101,26 @@ def page_by(
     )
 
 
-def following_channel(person: Person | None, failed: Channel, policy: Policy) -> Channel | None:
-    """The channel to try when one fails: the next one; the first one if a reload took the channel away; None if there is no other."""
-    usable = [c for c, _ in person.channels if has_connector(person, c, policy)] if person else []
+def following_channel(
+    person: Person | None, failed: Channel, policy: Policy, *, is_urgent: bool = False, tried: Iterable[Channel] = ()
+) -> Channel | None:
+    """The channel to try when one fails: the first in the person's own order that was not tried; None if there is no other."""
+    stages = person.stages_for(is_urgent=is_urgent) if person else ()
+    passed = {failed, *tried}
+    return next(
+        (
+            c
+            for c in (stages[0].channels if stages else ())
+            if c not in passed and person and has_connector(person, c, policy)
+        ),
+        None,
+    )
+
+
+def following_vendor(person: Person, channel: Channel, failed: str, policy: Policy) -> str | None:
+    """The connector of the same channel to try when one fails; the first one if a reload took it from the channel; None if there is no other."""
+    address = person.address_of(channel)
+    usable = policy.connectors_of(channel, address) if address is not None else ()
     following = usable[usable.index(failed) + 1 :] if failed in usable else usable
     return following[0] if following else None
 

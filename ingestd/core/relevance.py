@@ -19,14 +19,20 @@ def moot(
     ``has_ticket``: there is a ticket to speak to; ``has_news``: the ticket has not been told everything; ``is_superseded``: a newer
     delivery of the same kind waits behind it.
     """
+    if delivery.kind is EffectKind.WORD:
+        return None
     if delivery.kind is EffectKind.PAGE:
         return page_is_moot(incident, is_superseded=is_superseded)
     if delivery.kind is EffectKind.NOTICE:
         return DropReason.REFIRED if incident.state.is_open else None
-    if delivery.kind is EffectKind.WORD:
-        return None
     if delivery.kind is EffectKind.POST:
         return DropReason.SUPERSEDED if is_superseded else None
+    return _ticket_is_moot(delivery, incident, has_ticket=has_ticket, has_news=has_news, is_superseded=is_superseded)
+
+
+def _ticket_is_moot(
+    delivery: Delivery, incident: Incident, *, has_ticket: bool, has_news: bool, is_superseded: bool
+) -> DropReason | None:
     if delivery.kind is EffectKind.TICKET_OPEN:
         return DropReason.SUPERSEDED if has_ticket else None
     if not has_ticket:

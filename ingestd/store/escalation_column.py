@@ -46,6 +46,7 @@ class EscalationJson(TypeDecorator[Escalation]):
         plain: dict[str, Any] = {name: getattr(value, name) for name in _PLAIN}
         plain["steps"] = [_plain_step(step) for step in value.steps]
         plain["paged"] = [[person, str(channel)] for person, channel in value.paged]
+        plain["tried"] = [[person, str(channel)] for person, channel in value.tried]
         plain["unreached"] = list(value.unreached)
         plain["last_resort"] = list(value.last_resort)
         if value.on_call is not None:
@@ -58,7 +59,8 @@ class EscalationJson(TypeDecorator[Escalation]):
             return None
         plain = json.loads(value)
         plain["steps"] = tuple(_step(step) for step in plain["steps"])
-        plain["paged"] = tuple((PersonName(person), Channel(channel)) for person, channel in plain["paged"])
+        for name in ("paged", "tried"):
+            plain[name] = tuple((PersonName(person), Channel(channel)) for person, channel in plain.get(name, ()))
         for name in ("unreached", "last_resort"):
             plain[name] = _names(plain.get(name, ()))
         if "on_call" in plain:

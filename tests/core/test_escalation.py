@@ -52,7 +52,8 @@ def test_it_begins_with_the_first_step_and_a_copy_of_the_policy():
     assert step(Draft(Snapshot(), NOW), decision) == [("ada", "sms", 1)]
     assert escalates_in(decision) == 300
     plan = POLICY.escalations["default"]
-    copied = Escalation("default", "test", plan.steps, 1, policy_version=plan.version, has_tried=True)
+    tried = ((ADA, Channel.SMS),)
+    copied = Escalation("default", "test", plan.steps, 1, policy_version=plan.version, tried=tried, has_tried=True)
     assert after.escalation == copied
 
 
