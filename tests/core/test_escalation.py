@@ -176,15 +176,25 @@ def test_a_channel_that_fails_is_followed_by_the_persons_next():
 
 
 def test_the_last_channel_that_fails_makes_the_next_level_due_unless_others_of_the_step_are_being_paged():
-    alone = incident()
+    tried = tuple((name, Channel.SMS) for name in (ADA, BO))
+    alone = incident(escalation=escalation(tried=tried))
     decision, after = fail(alone, ADA, Channel.EMAIL)
     assert escalates_in(decision) == 0
     assert after.escalation.unreached == ("ada",)
-    both = incident(escalation=escalation(steps=(Step((ADA, BO), 300),)))
+    both = incident(escalation=escalation(steps=(Step((ADA, BO), 300),), tried=tried))
     decision, after = fail(both, ADA, Channel.EMAIL)
     assert escalates_in(decision) is None
     decision, _ = fail(after, BO, Channel.EMAIL)
     assert escalates_in(decision) == 0
+
+
+def test_where_another_channel_reached_somebody_a_failure_hurries_nobody():
+    """A later stage pages by all channels at once: one of them may fail."""
+    tried = ((ADA, Channel.SMS), (ADA, Channel.EMAIL))
+    reached = incident(escalation=escalation(tried=tried, paged=((ADA, Channel.SMS),)))
+    decision, after = fail(reached, ADA, Channel.EMAIL)
+    assert escalates_in(decision) is None
+    assert after.escalation.unreached == ()
 
 
 def test_a_failure_on_an_earlier_level_or_of_a_person_who_left_hurries_nobody():
