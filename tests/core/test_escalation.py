@@ -177,11 +177,11 @@ def test_a_channel_that_fails_is_followed_by_the_persons_next():
 
 def test_the_last_channel_that_fails_makes_the_next_level_due_unless_others_of_the_step_are_being_paged():
     tried = tuple((name, Channel.SMS) for name in (ADA, BO))
-    alone = incident(escalation=escalation(tried=tried))
+    alone = incident(escalation=escalation(tried=tried, paged=()))
     decision, after = fail(alone, ADA, Channel.EMAIL)
     assert escalates_in(decision) == 0
     assert after.escalation.unreached == ("ada",)
-    both = incident(escalation=escalation(steps=(Step((ADA, BO), 300),), tried=tried))
+    both = incident(escalation=escalation(steps=(Step((ADA, BO), 300),), tried=tried, paged=()))
     decision, after = fail(both, ADA, Channel.EMAIL)
     assert escalates_in(decision) is None
     decision, _ = fail(after, BO, Channel.EMAIL)
