@@ -103,6 +103,12 @@ CODES: Final[dict[str, Code]] = {
         "phone: +49 151 2345678",
     ),
     "instant": Code("This is no instant.", "Write 2026-03-29 03:30, or 2026-03-29T03:30:00Z."),
+    "limit": Code(
+        "This is no limit of messages: a number of them in a time.",
+        "Write the count and the time; every time once.",
+        "most: [5/15m]",
+        'most: ["5 in 15m"]',
+    ),
     "zone": Code(
         "There is no such time zone.", "Use a name of the IANA database: Europe/Berlin, America/New_York, UTC."
     ),
@@ -178,6 +184,18 @@ CODES: Final[dict[str, Code]] = {
         "Name a schedule, or divide the work in turn or by who has the fewest.",
         "assign: {by: schedule}",
         "assign: {by: schedule, schedule: first-line}",
+    ),
+    "no-layers": Code(
+        "Nobody takes turns on a schedule: it has no layers, and no calendar in their place.",
+        "Give it layers, or a calendar that is used as such.",
+        "first-line: {calendar: {path: shifts.ics, use: overrides}}",
+        "first-line: {calendar: {path: shifts.ics, use: layers}}",
+    ),
+    "calendar": Code(
+        "A calendar has no place, or two: it comes from an address or from a file.",
+        "Write url_file (a file with the secret address), url: ${NAME}, or path.",
+        "calendar: {use: overrides}",
+        "calendar: {url_file: secrets/first-line.ics-url, use: overrides}",
     ),
     "no-members": Code("A step pages a team that has nobody in it.", "Give the team members."),
     "no-contact": Code(

@@ -169,6 +169,12 @@ def with_paths_in(model: Settings, folder: Path) -> Settings:
             inner = with_paths_in(value, folder)
             if inner is not value:
                 update[name] = inner
+        elif isinstance(value, dict):
+            inners = {
+                key: with_paths_in(one, folder) if isinstance(one, BaseModel) else one for key, one in value.items()
+            }
+            if any(inners[key] is not one for key, one in value.items()):
+                update[name] = inners
     return model.model_copy(update=update) if update else model
 
 

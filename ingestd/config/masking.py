@@ -16,6 +16,7 @@ _NEAR_ENOUGH = 0.8
 _REFERENCE = re.compile(r"_(?:file|credential)$", re.IGNORECASE)
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_-]{0,63})(?P=quote)[ \t]*:(?=[ \t]|$)""")
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
+_SECRET_ADDRESS_OF = re.compile(r"""(?:^|[\s{,])["']?(?:calendar|heartbeat)["']?[ \t]*:(?=[ \t]|$)""")
 _HIDDEN = re.compile(r"[^\s\[\]{},\"'|>]")
 
 
@@ -25,9 +26,12 @@ def is_secret_key(key: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_to_be_masked(key: str) -> bool:
-    """Whether the key is a secret's, or looks as if it were meant to be: a key that is misspelt is what a problem shows."""
-    if is_secret_key(key):
+def _is_to_be_masked(key: str, has_secret_address: bool = False) -> bool:
+    """Whether the key is a secret's, or looks as if it were meant to be: a key that is misspelt is what a problem shows.
+
+    ``has_secret_address``: it stands where whoever knows the address can use it, in a calendar or a heartbeat.
+    """
+    if is_secret_key(key) or (has_secret_address and key.lower() == "url"):
         return True
     if _REFERENCE.search(key) or key in _NO_SECRETS or key == "tokens":
         return False
@@ -43,16 +47,22 @@ def mask_lines(lines: list[str]) -> list[str]:
     """
     masked: list[str] = []
     inside: int | None = None
+    address_inside: int | None = None
     for line in lines:
         stripped = line.lstrip(" \t")
         indent = len(line) - len(stripped)
+        if address_inside is not None and stripped and indent <= address_inside:
+            address_inside = None
+        if _SECRET_ADDRESS_OF.search(line):
+            address_inside = indent
         if inside is not None and stripped:
             if indent > inside or (indent == inside and stripped.startswith("- ")):
                 dash = 2 if stripped.startswith("- ") else 0
                 masked.append(line[: indent + dash] + _hide(stripped[dash:]))
                 continue
             inside = None
-        key = next((match for match in _KEY.finditer(line) if _is_to_be_masked(match["key"])), None)
+        has_address = address_inside is not None
+        key = next((match for match in _KEY.finditer(line) if _is_to_be_masked(match["key"], has_address)), None)
         if key is None:
             masked.append(_URL_PASSWORD.sub(lambda match: f"{match[1]}:{'*' * len(match[2])}@", line))
             continue

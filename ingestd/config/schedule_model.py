@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from ingestd.config.calendar_model import CalendarSection
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import NAME_PATTERN, Instant, Name, Text, Zone, fault, none_word, parse_at, parse_zone
 from ingestd.config.section import Section
 from ingestd.config.window_model import WhenModel
+from ingestd.core.calendar_shifts import CalendarUse
 from ingestd.core.rota import Turn, TurnUnit
 from ingestd.core.target import PERSON_PREFIX, SCHEDULE_PREFIX, TEAM_PREFIX
 from ingestd.core.windows import instant_of
@@ -133,8 +143,16 @@ class ScheduleSection(Section):
     """Who is on call when. The first layer is on top; one below fills what those above leave open."""
 
     tz: Zone | None = None
-    layers: tuple[LayerSection, ...] = Field(min_length=1, max_length=50)
+    layers: tuple[LayerSection, ...] = Field(default=(), max_length=50)
     overrides: tuple[OverrideSection, ...] = Field(default=(), max_length=1000)
+    calendar: CalendarSection | None = None
+
+    @model_validator(mode="after")
+    def _has_somebody(self) -> Self:
+        if not self.layers and (self.calendar is None or self.calendar.use is not CalendarUse.LAYERS):
+            hint = "add layers, or a calendar with  use: layers"
+            raise fault("no-layers", "nobody takes turns on this schedule", hint)
+        return self
 
 
 class OncallTestSection(Section):

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from ingestd.config.model import Config
 from ingestd.config.schedule_model import LayerSection, OverrideSection, ScheduleSection, instant_within
 from ingestd.config.window_model import window_of
+from ingestd.core.calendar_shifts import Imported
 from ingestd.core.names import PersonName
 from ingestd.core.rota import Layer, Override, Schedule
 
@@ -35,6 +36,7 @@ def _schedule(name: str, section: ScheduleSection, default_zone: tzinfo) -> Sche
         zone,
         tuple(_layer(layer, zone) for layer in _from_the_top(section.layers)),
         tuple(override_of(override, zone) for override in section.overrides),
+        Imported(section.calendar.use) if section.calendar is not None else None,
     )
 
 

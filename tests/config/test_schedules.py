@@ -10,6 +10,7 @@ import pytest
 from ingestd.config.policy import build_policy
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.schedules import build_schedules
+from ingestd.core.calendar_shifts import CalendarUse, Imported
 from ingestd.core.policy import Step
 from ingestd.core.rota import Override, Turn, TurnUnit, who
 from ingestd.core.windows import OneOff, TimeWindow
@@ -224,8 +225,32 @@ WRONG = [
     (
         "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
         "layers: []",
-        "35:16: error[value]: this must have at least 1 item",
-        "",
+        "35:7: error[no-layers]: nobody takes turns on this schedule",
+        "add layers, or a calendar with  use: layers",
+    ),
+    (
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "calendar: {path: shifts.ics}",
+        "35:7: error[no-layers]: nobody takes turns on this schedule",
+        "add layers, or a calendar with  use: layers",
+    ),
+    (
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "calendar: {use: layers}",
+        "35:18: error[calendar]: a calendar has one place: url or path",
+        "write  url_file: FILE  with its secret address in the file, or  path: FILE.ics",
+    ),
+    (
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "calendar: {use: layer, path: shifts.ics}",
+        "35:24: error[value]",
+        'did you mean "layers"?',
+    ),
+    (
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "calendar: {use: layers, url: ftp://example.com/hunter2}",
+        "35:37: error[url]: this is not the address of a calendar",
+        "write the address in iCal format",
     ),
 ]
 
@@ -291,12 +316,19 @@ def test_overrides_that_overlap_are_a_warning_and_the_last_one_holds(load_text, 
     assert who(schedule, datetime(2026, 3, 31, 6, 45, tzinfo=UTC)) == "chloe"
 
 
-def test_the_schedule_that_the_example_shows_in_comments_is_right(load_text):
+def test_the_schedule_that_the_example_shows_in_comments_is_right(load_text, tmp_path):
     text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
     start, end = text.index("# schedules:"), text.index("# How a page goes on")
     shown = re.sub(r"(?m)^# ?", "", text[start:end])
+    secret = tmp_path / "secrets" / "first-line.ics-url"
+    secret.parent.mkdir()
+    secret.touch(mode=0o600)
+    secret.write_text("webcal://calendar.example/private-1/basic.ics\n", encoding="utf-8")
     loaded = load_text(text[:start].replace("    # tz:", "    tz:") + shown + text[end:])
     assert loaded.lint == ()
+    calendar = loaded.config.schedules["first-line"].calendar
+    assert calendar.url.get_secret_value() == "https://calendar.example/private-1/basic.ics"
+    assert (calendar.use, calendar.every_seconds) == ("overrides", 600)
     schedule = build_schedules(loaded.config)["first-line"]
     (test,) = loaded.config.oncall_tests
     assert who(schedule, test.at.within(loaded.config.timezone)) == test.who["first-line"]
@@ -311,3 +343,30 @@ def test_what_the_page_about_schedules_shows_is_right(load_text, good):
     schedule = build_schedules(loaded.config)["first-line"]
     assert who(schedule, test.at.within(UTC)) == test.who["first-line"] == "asha"
     assert [layer.name for layer in schedule.layers] == ["lunch", "weeks"]
+
+
+def test_a_schedule_may_have_a_calendar_and_no_layers(load_text, right):
+    text = right.replace(
+        "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]",
+        "calendar: {path: shifts.ics, use: layers, every: 1h}",
+    )
+    loaded = load_text(text)
+    schedule = build_schedules(loaded.config)["l2"]
+    assert schedule.layers == ()
+    assert schedule.calendar == Imported(CalendarUse.LAYERS)
+    assert loaded.config.schedules["l2"].calendar.path == loaded.folder / "shifts.ics"
+
+
+def test_the_address_of_a_calendar_is_shown_nowhere(load_text, right):
+    layers = "layers: [{name: weeks, people: [chloe], start: 2026-01-05 09:00, turn: 1 month}]"
+    for text in (
+        right.replace(layers, "calendar: {url: 'https://calendar.example/hunter2.ics', us: layers}"),
+        right.replace(
+            f"{{{layers}}}", "\n    calendar:\n      url: https://calendar.example/hunter2.ics\n      us: layers"
+        ),
+        right.replace(f"{{{layers}}}", "\n    calendar:\n      url: hunter2\n      use: layers"),
+    ):
+        with pytest.raises(ConfigProblems) as caught:
+            load_text(text)
+        assert "hunter2" not in render_all(caught.value.problems)
+    assert "hunter2" not in repr(load_text(text.replace("url: hunter2", "url: https://a.example/hunter2")).config)
