@@ -330,6 +330,10 @@ class ReplyNews:
 class Replying(Protocol):
     """A pager whose service brings back what people answer. May be left out."""
 
+    def takes_replies(self, address: str) -> bool:
+        """Whether somebody at this address can answer, as it is configured; else a page must not ask for it. Pure: no I/O."""
+        ...
+
     def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
         """Read what the service POSTed to ``url`` (its public form). None if it is no reply of a person.
 

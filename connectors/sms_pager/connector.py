@@ -17,7 +17,7 @@ from connectors.sms_pager.vendor import Vendor
 from connectors.sms_pager.vonage import Vonage
 from ingestd.core.names import Channel, EffectKey
 from ingestd.errors import DeliveryError, RequestRejected
-from ingestd.ports import HttpClient, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import HttpClient, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -32,6 +32,9 @@ class SmsPager:
         self._http = http
         self._zone = ZoneInfo(settings.timezone)
         self._omit_link_for = settings.omit_link_for
+        self._no_reply_for = settings.no_reply_for
+        # The service signs the public URL that it calls: without one nothing could come back.
+        self._has_replies = settings.replies and bool(external_url)
         self._vendor = _vendor(settings, name, external_url)
 
     async def check(self) -> str:
@@ -73,6 +76,14 @@ class SmsPager:
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """What the service POSTed to ``{external_url}/api/v1/receipts/{name}``; ``url`` is that public form."""
         return self._vendor.read_receipt(url, headers, body)
+
+    def takes_replies(self, address: str) -> bool:
+        """Whether a message to this number can be answered: not in countries from which nothing comes back."""
+        return self._has_replies and not address.startswith(self._no_reply_for)
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
+        """What the service POSTed to ``{external_url}/api/v1/replies/{name}``; ``url`` is that public form."""
+        return self._vendor.read_reply(url, headers, body)
 
 
 def _vendor(settings: SmsPagerSettings, name: str, external_url: str) -> Vendor:

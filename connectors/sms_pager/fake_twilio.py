@@ -46,6 +46,9 @@ class TwilioFake(SmsServer):
         """Further logins: key sid to secret."""
         self.opted_out: set[str] = set()
         """Numbers that answered STOP."""
+        self.reply_url = ""
+        """Where messages that come in are POSTed: "A message comes in" in the console."""
+        self.incoming_count = 0
 
     def receipt_for(
         self, sid: str, status: str, error_code: int | None = None, *, token: str = ""
@@ -65,14 +68,50 @@ class TwilioFake(SmsServer):
         }
         if error_code is not None:
             fields["ErrorCode"] = str(error_code)
-        signed = message.receipt_url + "".join(name + fields[name] for name in sorted(fields))
+        return self._signed(message.receipt_url, fields, token, f"idempotency-{sid[-6:]}-{status}")
+
+    def reply_from(
+        self, sender: str, text: str, *, sid: str = "", token: str = "", **more: str
+    ) -> tuple[str, dict[str, str], bytes]:
+        """URL, headers and body of what Twilio would POST for a message that came in; the same again for the same ``sid``.
+
+        STOP and START are followed as Twilio does by itself; ``more`` are further fields, such as ``OptOutType``.
+        """
+        if text.strip().upper() in {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"}:
+            self.opted_out.add(sender)
+        if text.strip().upper() in {"START", "YES", "UNSTOP"}:
+            self.opted_out.discard(sender)
+        self.incoming_count += 1
+        sid = sid or f"SM{0xA << 120 | self.incoming_count:032x}"
+        fields = {
+            "ToCountry": "US",
+            "SmsMessageSid": sid,
+            "NumMedia": "0",
+            "SmsSid": sid,
+            "SmsStatus": "received",
+            "Body": text,
+            "FromCountry": "US",
+            "To": "+15005550006",
+            "NumSegments": "1",
+            "MessageSid": sid,
+            "AccountSid": self.account_sid,
+            "From": sender,
+            "ApiVersion": "2010-04-01",
+            **more,
+        }
+        return self._signed(self.reply_url, fields, token, f"idempotency-{sid}")
+
+    def _signed(
+        self, url: str, fields: dict[str, str], token: str, idempotency: str
+    ) -> tuple[str, dict[str, str], bytes]:
+        signed = url + "".join(name + fields[name] for name in sorted(fields))
         digest = hmac.digest((token or self.auth_token).encode(), signed.encode(), "sha1")
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "X-Twilio-Signature": base64.b64encode(digest).decode(),
-            "I-Twilio-Idempotency-Token": f"idempotency-{sid[-6:]}-{status}",
+            "I-Twilio-Idempotency-Token": idempotency,
         }
-        return message.receipt_url, headers, urlencode(fields).encode()
+        return url, headers, urlencode(fields).encode()
 
     def _is_write(self, request: HttpRequest) -> bool:
         return request.method == "POST"

@@ -17,7 +17,7 @@ from connectors.sms_pager.settings import GatewaySettings
 from connectors.sms_pager.vendor import failure_by_status, retry_after, words
 from ingestd.core.names import EffectKey
 from ingestd.errors import OutcomeUnknown, ReplyUnreadable, RequestRejected, TryLater
-from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 _ANSWER_MAX: Final = 4096
 _PLACEHOLDER: Final = re.compile(r"\{(?:to|text|from|reference)\}")
@@ -87,6 +87,10 @@ class Gateway:
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:  # noqa: ARG002 (it has none)
         """Always None: without a signature nobody's receipt could be believed."""
+        return None
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:  # noqa: ARG002 (it is not read)
+        """Always None: nobody's reply could be believed either."""
         return None
 
     def _log_in(self, headers: dict[str, str], query: dict[str, str]) -> None:

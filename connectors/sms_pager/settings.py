@@ -85,6 +85,12 @@ class TwilioSettings(_Strict):
         return self
 
     @property
+    def can_be_answered(self) -> bool:
+        """Whether a message can be answered (a name cannot), and we could tell that the answer is genuine."""
+        is_number = self.from_.lstrip("+").isdigit()
+        return bool(self.live_tokens) and (is_number or bool(self.messaging_service_sid))
+
+    @property
     def live_tokens(self) -> tuple[str, ...]:
         """The tokens with which a receipt may be signed."""
         return tuple(token.get_secret_value() for token in (self.auth_token, self.secondary_auth_token) if token)
@@ -202,6 +208,14 @@ class SmsPagerSettings(_Strict):
         default=("+86",),
         description="Countries whose carriers drop messages with links; people there acknowledge elsewhere.",
     )
+    replies: bool = Field(
+        default=False,
+        description="Pages say how to answer them. The service must POST incoming messages to `/api/v1/replies/NAME`; Twilio only.",
+    )
+    no_reply_for: tuple[Annotated[str, Field(pattern=r"^\+\d{1,6}$")], ...] = Field(
+        default=("+91", "+86", "+502", "+506", "+507", "+84"),
+        description="Countries from which answers do not come back, so that pages there do not ask for them.",
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -216,6 +230,11 @@ class SmsPagerSettings(_Strict):
     def _has_one_vendor(self) -> Self:
         if sum(vendor is not None for vendor in (self.twilio, self.vonage, self.gateway)) != 1:
             raise ValueError("set exactly one of `twilio`, `vonage` and `gateway`")
+        if self.replies and (self.twilio is None or not self.twilio.can_be_answered):
+            raise ValueError(
+                "`replies: true` needs twilio, with an auth_token to check what it signs, and a number that can be answered"
+                " (or a messaging service) in `from`"
+            )
         return self
 
 

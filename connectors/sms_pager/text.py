@@ -1,8 +1,8 @@
 """What a text message says: everything that counts in one segment, the number and the link never cut.
 
-Order: severity and number, where, why you, what with its number and since when, link. What does not fit goes in this order:
-when it escalates, why you, where, how many and since when; then the description is shortened. Only a link that is longer than
-the segment leaves room for makes a second segment.
+Order: severity and number, where, why you, what with its number and since when, how to reply, link. What does not fit goes in this
+order: when it escalates, why you, where, how many and since when, how to escalate by reply; then the description is shortened. The code
+and the link are whole: only a link that is longer than the segment leaves room for makes a second segment.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors.sms_pager.gsm7 import SEGMENT_SEPTETS, is_gsm7, septets, shorten, to_gsm7
+from connectors.sms_pager.gsm7 import PART_SEPTETS, SEGMENT_SEPTETS, is_gsm7, septets, shorten, to_gsm7
 from ingestd.core.names import EffectKey
 from ingestd.ports import AlertView, IncidentView, PageText
 
 WHAT_MIN: Final = 24
 """Septets of description for which other parts are dropped."""
+WORD_PARTS_MAX: Final = 3
+"""Segments that a word to a person may take."""
 _INPUT_MAX: Final = 600
 _URL_CHARACTERS: Final = ":/?#[]@!$&'()*+,;=%~"
 _SERVICE_LABELS: Final = ("service", "app", "job", "instance")
@@ -27,6 +29,8 @@ _PLACE_LABELS: Final = ("env", "environment", "cluster", "namespace")
 def compose(text: PageText, key: EffectKey, zone: ZoneInfo, *, has_link: bool = True) -> str:
     """The message. Never raises, whatever the texts hold; for any purpose that is not known it tells the state."""
     number = marker(text.incident, key)
+    if text.purpose == "word":
+        return word_of(text.words)
     if text.purpose == "test":
         name = shorten(_clean(text.contact.name or text.contact.person), 40)
         return f"TEST {number}: ingestd reaches {name} by SMS. Nothing is wrong, no answer needed."
@@ -41,8 +45,15 @@ def compose(text: PageText, key: EffectKey, zone: ZoneInfo, *, has_link: bool = 
         what=what,
         facts=_facts(text, zone),
         next_step=_next_step(text, zone),
+        reply=_reply_line(text),
         link=_link_line(text, has_link=has_link),
     )
+
+
+def word_of(words: str) -> str:
+    """A word to one person, which may need several segments: its lines, each in the alphabet."""
+    lines = (_clean(line) for line in words[:_INPUT_MAX].splitlines())
+    return shorten("\n".join(line for line in lines if line), WORD_PARTS_MAX * PART_SEPTETS) or "?"
 
 
 def marker(incident: IncidentView, key: EffectKey) -> str:
@@ -54,6 +65,8 @@ def marker(incident: IncidentView, key: EffectKey) -> str:
 
 def is_same_page(body: str, text: PageText, key: EffectKey) -> bool:
     """Whether a message that was found says to be this page: same number, same purpose; the rest may have changed since."""
+    if text.purpose == "word":
+        return body == word_of(text.words)
     first = body.partition("\n")[0]
     word, _, rest = first.partition(" ")
     wanted = {"resolved": "RESOLVED", "test": "TEST"}.get(text.purpose)
@@ -74,18 +87,19 @@ def sendable_link(url: str) -> str:
     return quote(url, safe=_URL_CHARACTERS, errors="replace")
 
 
-def _fit(*, head: str, place: str, reason: str, what: str, facts: str, next_step: str, link: str) -> str:
+def _fit(*, head: str, place: str, reason: str, what: str, facts: str, next_step: str, reply: str, link: str) -> str:
     def written(what: str) -> str:
         first = f"{head} {place}" if place else head
         third = ", ".join(filter(None, (what, facts, next_step)))
-        return "\n".join(filter(None, (first, reason, third, link)))
+        return "\n".join(filter(None, (first, reason, third, reply, link)))
 
     # Each round leaves out one more of what can be spared.
-    for spared in ("", "next_step", "reason", "place", "facts"):
+    for spared in ("", "next_step", "reason", "place", "facts", "escalate"):
         next_step = "" if spared == "next_step" else next_step
         reason = "" if spared == "reason" else reason
         place = "" if spared == "place" else place
         facts = "" if spared == "facts" else facts
+        reply = reply.partition(",")[0] if spared == "escalate" else reply
         room = SEGMENT_SEPTETS - septets(written("x")) + 1
         if room >= min(septets(what), WHAT_MIN):
             return written(shorten(what, room))
@@ -108,12 +122,20 @@ def _next_step(text: PageText, zone: ZoneInfo) -> str:
     return f"next level {_clock(text.next_step_at, zone)}"
 
 
+def _reply_line(text: PageText) -> str:
+    """``Reply 42a ack, 42e escalate``; nothing where replies do not come back."""
+    if text.purpose != "page" or not (text.code.isascii() and text.code.isdigit()):
+        return ""
+    return f"Reply {text.code}a ack, {text.code}e escalate"
+
+
 def _link_line(text: PageText, *, has_link: bool) -> str:
     if text.purpose != "page":
         return ""
+    has_reply = bool(_reply_line(text))
     if has_link and text.link:
-        return f"Ack: {sendable_link(text.link)}"
-    return "Ack in ingestd"
+        return sendable_link(text.link) if has_reply else f"Ack: {sendable_link(text.link)}"
+    return "" if has_reply else "Ack in ingestd"
 
 
 def _place(incident: IncidentView, what: str) -> str:

@@ -21,9 +21,11 @@ from connectors.sms_pager.twilio_signature import FIELDS_MAX, is_signed
 from connectors.sms_pager.vendor import failure_by_status, header, json_object, retry_after, words
 from ingestd.core.names import EffectKey
 from ingestd.errors import CredentialsRejected, DeliveryError, ReplyUnreadable, RequestRejected
-from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 _SID: Final = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_OPTING: Final = {"STOP": True, "START": False}
 _RANKS: Final = {
     "scheduled": 1,
     "accepted": 1,
@@ -127,16 +129,7 @@ class Twilio:
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """What a status callback says. The signature is checked before anything else is believed."""
-        try:
-            fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-            is_genuine = is_signed(header(headers, "x-twilio-signature"), self._settings.live_tokens, url, fields, body)
-        except ValueError:  # more fields than a callback has, or a URL that is none
-            is_genuine = False
-        if not is_genuine:
-            raise CredentialsRejected(
-                "the signature of the receipt is missing or wrong", hint="is external_url the URL that Twilio calls?"
-            )
-        values = dict(fields)
+        values = self._genuine(url, headers, body)
         sid, status = values.get("MessageSid", ""), values.get("MessageStatus", "")
         if not _SID.fullmatch(sid) or status not in _RANKS:
             return None
@@ -144,6 +137,29 @@ class Twilio:
         word = "delivered" if status in _ARRIVED else "failed" if status in _LOST else "pending"
         detail = f"{status}: {twilio_codes.meaning(code)}" if code else status
         return ReceiptNews(receipt_id=sid, status=word, rank=_RANKS[status], detail=detail)
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
+        """What an incoming message says. Twilio answers HELP itself where it says so in ``OptOutType``; then there is nothing to do."""
+        values = self._genuine(url, headers, body)
+        sid, sender = values.get("MessageSid", ""), values.get("From", "")
+        opting = values.get("OptOutType", "").upper()
+        is_ours = values.get("AccountSid") == self._settings.account_sid
+        if not is_ours or not _SID.fullmatch(sid) or not _E164.fullmatch(sender) or opting == "HELP":
+            return None
+        return ReplyNews(sid, sender, values.get("Body", ""), _OPTING.get(opting))
+
+    def _genuine(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        """The fields of what Twilio POSTed. Raises ``CredentialsRejected`` unless one of the live tokens signed them and this URL."""
+        try:
+            fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+            is_genuine = is_signed(header(headers, "x-twilio-signature"), self._settings.live_tokens, url, fields, body)
+        except ValueError:  # more fields than a callback has, or a URL that is none
+            is_genuine = False
+        if not is_genuine:
+            raise CredentialsRejected(
+                "the signature is missing or wrong", hint="is external_url the URL that Twilio calls?"
+            )
+        return dict(fields)
 
     def _receipt_of(self, message: Mapping[str, Any]) -> PageReceipt | None:
         sid = message.get("sid")

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from ingestd.core.names import EffectKey
 from ingestd.errors import CredentialsRejected, DeliveryError, OutcomeUnknown, RequestRejected, TryLater
-from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 RETRY_AFTER_MAX: Final = 3600.0
 _WORDS_MAX: Final = 200
@@ -46,6 +46,10 @@ class Vendor(Protocol):
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """What a delivery receipt says; None if it is none. Raises ``CredentialsRejected`` if its signature is wrong."""
+        ...
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
+        """What a message that came in says; None if it is none of a person. Raises as ``read_receipt`` does."""
         ...
 
 

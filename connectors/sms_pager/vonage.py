@@ -24,7 +24,7 @@ from ingestd.errors import (
     RequestRejected,
     TryLater,
 )
-from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import HttpReply, HttpRequest, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 REFERENCE_MAX: Final = 100
 _ADDRESSES: Final = {"messages": "https://api.nexmo.com", "sms": "https://rest.nexmo.com"}
@@ -138,6 +138,10 @@ class Vonage:
         error = told.get("error")
         why = words(error.get("title") or error.get("detail")) if isinstance(error, dict) else ""
         return ReceiptNews(receipt_id=words(uuid), status=word, rank=rank, detail=f"{status}: {why}" if why else status)
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:  # noqa: ARG002 (it is not read)
+        """Always None: messages that come in are not taken from this service."""
+        return None
 
     def _request(self, path: str, content_type: str, body: bytes) -> HttpRequest:
         settings = self._settings

@@ -36,9 +36,12 @@ def add(connection: Connection, link: PageLink) -> None:
 
 def find(connection: Connection, token: str, now: datetime) -> PageLink | None:
     """The link of a token, unless it is unknown or expired."""
-    query = select_of(page_links, PageLink).where(
-        page_links.c.token_hash == hash_of(token), page_links.c.expires_at > now
-    )
+    return find_hash(connection, hash_of(token), now)
+
+
+def find_hash(connection: Connection, token_hash: str, now: datetime) -> PageLink | None:
+    """The link whose token has this hash, unless it is unknown or expired."""
+    query = select_of(page_links, PageLink).where(page_links.c.token_hash == token_hash, page_links.c.expires_at > now)
     row = connection.execute(query).first()
     return value_of(PageLink, row) if row else None
 

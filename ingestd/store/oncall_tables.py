@@ -78,6 +78,8 @@ reply_streaks = Table(
     Column("address", Text, primary_key=True),
     Column("help_count", Integer, nullable=False),
     Column("last_at", UtcInstant, nullable=False, index=True),
+    Column("answer_count", Integer, nullable=False),
+    Column("since", UtcInstant),
 )
 
 heartbeats = Table(

@@ -99,6 +99,9 @@ class Metrics:
         self.receipts = Counter(
             "ingestd_receipts_total", "Delivery receipts by result.", ["connector", "result"], registry=r
         )
+        self.replies = Counter(
+            "ingestd_replies_total", "Replies to pages by what became of them.", ["connector", "result"], registry=r
+        )
 
     def _count_what_concerns_the_daemon(self, r: CollectorRegistry) -> None:
         self.answers = Counter("ingestd_answers_total", "What people told the daemon.", ["action", "via"], registry=r)

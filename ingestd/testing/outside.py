@@ -21,6 +21,7 @@ from ingestd.ports import (
     PageText,
     ReceiptNews,
     RemoteTicket,
+    ReplyNews,
     TicketDraft,
     TicketNote,
     TicketRef,
@@ -199,6 +200,16 @@ class OutsidePager:
         """Whether the account is refused."""
         self.can_find = True
         """Whether an earlier attempt can be looked up."""
+        self.can_reply = False
+        """Whether what people answer comes back."""
+        self.has_receipts = False
+        """Whether the service promises to say later what became of a page."""
+        self.opted_out: set[str] = set()
+        """Addresses whose owners answered STOP."""
+        self.unfit: dict[str, bool] = {}
+        """Addresses that get no page, with whether that is certain and for good."""
+        self.knows: dict[str, str] = {}
+        """What the service says when it is asked about a page, by the receipt's id; of others it says that they are on their way."""
         self.faults: list[Fault] = []
         self.sent: list[SentPage] = []
         self._now = now
@@ -237,6 +248,17 @@ class OutsidePager:
             if self.can_find and sent.key == key:
                 return PageReceipt(f"R-{number}", "found")
         return None
+
+    def takes_replies(self, address: str) -> bool:
+        """See ``Replying``."""
+        del address
+        return self.can_reply
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
+        """See ``Replying``. A body is ``id sender text``."""
+        del url, headers
+        reply_id, sender, text = body.decode().split(" ", 2)
+        return ReplyNews(reply_id, sender, text)
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """See ``Pager``."""

@@ -16,7 +16,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ingestd.core import mail_reply
 from ingestd.core.decide import Answer, AnswerAction
+from ingestd.core.drill import DrillOrder
+from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident, Member
 from ingestd.core.names import Channel, EnvelopeId, IncidentId, Level, PersonName, Severity
 from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
@@ -25,14 +28,16 @@ from ingestd.core.rule_draft import Known, RuleDraft, Stages
 from ingestd.core.ruleset import DEFAULT_MATRIX, TeamRoute, TicketPlan
 from ingestd.core.sources import SourceKind
 from ingestd.intake.gate import Gate
-from ingestd.ports import Pager, TicketSystem
-from ingestd.store import answers, inbox, incidents, migrate, outbox, receipts, timeline
+from ingestd.ports import Pager, ReceiptNews, TicketSystem
+from ingestd.store import answers, drills, contacts, inbox, incidents, migrate, outbox, receipts, timeline
 from ingestd.store.answers import Answered
+from ingestd.store.reply_taking import Heard, Taken, take_mail, take_message
 from ingestd.telemetry.metrics import Metrics
 from ingestd.testing.inline_database import InlineDatabase
-from ingestd.testing.outside import OutsidePager, OutsideTickets, SentPage
+from ingestd.testing.outside import RANKS, OutsidePager, OutsideTickets, SentPage
 from ingestd.testing.virtual_time import LoopLife, VirtualAmbient
-from ingestd.workers.current import Current, Standing
+from ingestd.testing.watcher import OutsideWatcher
+from ingestd.workers.current import Current, HeartbeatPlan, ScheduledDrill, Standing
 from ingestd.workers.engine import Engine
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -156,6 +161,7 @@ class World:
     gate: Gate = field(init=False)
     metrics: Metrics = field(init=False)
     is_running: bool = field(default=False, init=False)
+    _reply_count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.life = LoopLife(seed=self.seed, start_at=START)
@@ -279,11 +285,32 @@ class World:
             self.engine.wake.after_decision(answered.decision)
         return answered
 
-    def receipt(self, page: SentPage, status: str) -> None:
-        """The service says what became of a page."""
-        pager = next(one for one in (self.sms, self.mail, self.sms2, self.chat) if page in one.sent)
-        receipt_id = f"R-{pager.sent.index(page) + 1}"
-        decision = self.database.run_now(receipts.take, pager.name, receipt_id, status, "", self.policy, self.now())
+    def text_back(self, sender: str, text: str, message_id: str = "") -> Taken:
+        """A text message comes in from a phone number, and the engine has a second to react."""
+        self._reply_count += 1
+        heard = Heard("sms", Channel.SMS, message_id or f"SM{self._reply_count}", sender, text)
+        return self._take(take_message, heard)
+
+    def mail_back(self, raw: bytes) -> Taken:
+        """A mail is handed in, and the engine has a second to react."""
+        mail = mail_reply.read(raw)
+        heard = Heard(
+            "mail", Channel.EMAIL, mail.id, mail.sender, mail.text, tokens=mail.tokens, is_automatic=mail.is_automatic
+        )
+        return self._take(take_mail, heard)
+
+    def _take(self, take: Callable[[Connection, Heard, Policy, datetime], Taken], heard: Heard) -> Taken:
+        taken = self.database.run_now(take, heard, self.policy, self.now())
+        for decision in taken.decisions:
+            self.engine.wake.after_decision(decision)
+        self.advance(seconds=1)
+        return taken
+
+    def receipt(self, page: SentPage, status: str, *, is_dead: bool = False) -> None:
+        """The service says what became of a page: ``delivered``, ``failed`` or ``pending``."""
+        pager = next(one for one in (self.sms, self.sms2, self.mail, self.chat) if page in one.sent)
+        news = ReceiptNews(f"R-{pager.sent.index(page) + 1}", status, RANKS[status], "", is_dead)
+        decision = self.database.run_now(receipts.take, pager.name, news, self.policy, self.now())
         if decision is not None:
             self.engine.wake.after_decision(decision)
 

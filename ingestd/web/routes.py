@@ -26,6 +26,7 @@ from ingestd.web import (
     pages,
     receiving,
     replies,
+    replying,
 )
 from ingestd.web.access import Caller, identify, refuse_cross_site
 from ingestd.web.desk import Desk, Role
@@ -83,6 +84,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
     for method, path, needed, handler in _GUARDED:
         router.add_route(method, _API + path, _guarded(desk, needed, handler))
     router.add_post(f"{_API}/receipts/{{connector}}", _open(desk, receiving.take_receipt))
+    router.add_post(f"{_API}/replies/{{connector}}", _open(desk, replying.take_reply))
     router.add_post("/-/reload", _guarded(desk, Role.ADMIN, api_daemon.reload))
     for path in ("/-/healthy", "/healthz"):
         router.add_get(path, _open(desk, api_daemon.healthy))

@@ -84,6 +84,8 @@ _reply_streaks = Table(
     Column("address", Text, primary_key=True),
     Column("help_count", Integer, nullable=False),
     Column("last_at", BigInteger, nullable=False, index=True),
+    Column("answer_count", Integer, nullable=False),
+    Column("since", BigInteger),
 )
 
 _heartbeats = Table(

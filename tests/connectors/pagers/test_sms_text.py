@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors.sms_pager.fake_twilio import segment_count
 from connectors.sms_pager.text import compose, is_same_page, sendable_link
 from ingestd.core.names import EffectKey
+from ingestd.core.reply import ReplyAct, read
 
 KEY = EffectKey("INC-1042/sms/page/3")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -36,6 +37,60 @@ def test_the_next_level_reads_who_did_not_answer(make_page):
         "Ack: https://i.example.com/p/7Kq2xV9bLm3Q"
     )
     assert segment_count(body) == 1
+
+
+def test_where_replies_come_back_the_page_says_how_to_answer(make_page):
+    body = compose(make_page(code="42"), KEY, BERLIN)
+    assert body == (
+        "HIGH INC-1042 #3 card-gateway/prod\n"
+        "Card auth errors 34% (limit 5%), 3 alerts, since 03:09 CET\n"
+        "Reply 42a ack, 42e escalate\n"
+        "https://i.example.com/p/7Kq2xV9bLm3Q"
+    )
+    assert segment_count(body) == 1
+
+
+def test_for_the_code_the_next_level_does_without_who_did_not_answer(make_page):
+    page = make_page(level=2, reason="asha did not answer in 5 min", code="42")
+    body = compose(page, KEY, BERLIN)
+    assert body == (
+        "HIGH INC-1042 #3 L2 card-gateway/prod\n"
+        "Card auth errors 34% (limit..., 3 alerts, since 03:09 CET\n"
+        "Reply 42a ack, 42e escalate\n"
+        "https://i.example.com/p/7Kq2xV9bLm3Q"
+    )
+    assert segment_count(body) == 1
+
+
+def test_where_links_are_dropped_the_code_is_the_way(make_page):
+    body = compose(make_page(code="7"), KEY, BERLIN, has_link=False)
+    assert body.endswith("\nReply 7a ack, 7e escalate")
+
+
+def test_before_the_code_is_cut_the_word_of_escalating_goes(make_page):
+    link = f"https://ingestd.{'o' * 65}.example.com/p/7Kq2xV9bLm3Q"
+    body = compose(make_page(code="42", link=link), KEY, BERLIN)
+    assert body == f"HIGH INC-1042 #3\nCard auth errors...\nReply 42a ack\n{link}"
+    assert segment_count(body) == 1
+
+
+def test_a_resolve_asks_for_no_reply(make_page):
+    assert "Reply" not in compose(make_page(purpose="resolved", code="42"), KEY, BERLIN)
+
+
+def test_a_word_is_sent_as_it_is_in_the_alphabet(make_page):
+    page = make_page(purpose="word", words="Chloé was first – at 03:14.\n\nNothing changed.")
+    body = compose(page, KEY, BERLIN)
+    assert body == "Chloé was first - at 03:14.\nNothing changed."
+    assert is_same_page(body, page, KEY)
+    assert not is_same_page(body + "!", page, KEY)
+
+
+@given(words=st.text(max_size=2000))
+def test_a_word_takes_three_segments_at_most_and_never_none(make_page, words):
+    body = compose(make_page(purpose="word", words=words), KEY, BERLIN)
+    assert 1 <= segment_count(body) <= 3
+    assert body.strip()
 
 
 def test_a_late_page_says_how_late_it_is(make_page):
@@ -121,6 +176,20 @@ def test_every_text_of_a_stranger_leaves_one_segment_with_number_and_link(hostil
     assert body.endswith(f"\nAck: {text.link}") == (text.purpose == "page")
     assert len(body.split("\n")) <= 4
     assert is_same_page(body, text, KEY)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_code_and_link_are_whole_and_what_comes_back_of_the_page_is_no_command(hostile_pages, data):
+    """Phones send a quoted page back when somebody taps a thumb below it."""
+    text = replace(data.draw(hostile_pages), code=str(data.draw(st.integers(1, 9999))))
+    body = compose(text, KEY, BERLIN)
+    assert segment_count(body) == 1
+    if text.purpose == "page":
+        assert body.endswith(f"\n{text.link}")
+        assert f"\nReply {text.code}a ack" in body
+    for quoted in (body, f"Liked “{body}”", f"“{body}”", *(f"> {line}" for line in body.split("\n"))):
+        assert read(quoted).act is ReplyAct.NOT_UNDERSTOOD
 
 
 @given(path=st.text(alphabet="abcXYZ019-_~.%", min_size=12, max_size=40))
