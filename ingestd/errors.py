@@ -47,11 +47,25 @@ class CredentialsRejected(DeliveryError):
 
 
 class RequestRejected(DeliveryError):
-    """The service will never accept this request. ``is_gone`` says that the thing it speaks of no longer exists."""
+    """The service will never accept this request. ``is_gone`` says that the thing it speaks of no longer exists.
 
-    def __init__(self, text: str = "", *, is_gone: bool = False, hint: str = "") -> None:
+    Of a page: ``is_for_contact`` says that the receiver's address is the cause, so that another service would do no better;
+    ``is_contact_dead`` that this is certain and lasts: the address is no phone's, or its owner wants to hear nothing more.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        is_gone: bool = False,
+        is_for_contact: bool = False,
+        is_contact_dead: bool = False,
+        hint: str = "",
+    ) -> None:
         super().__init__(text, hint=hint)
         self.is_gone = is_gone
+        self.is_for_contact = is_for_contact or is_contact_dead
+        self.is_contact_dead = is_contact_dead
 
 
 class ReplyUnreadable(DeliveryError):

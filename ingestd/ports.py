@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from ingestd.chat import ChatSender, no_chat
 from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, PersonName, Severity
 
 # ---------------------------------------------------------------------------------------------- the network
@@ -276,12 +277,16 @@ class PageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptNews:
-    """What a delivery receipt says of a page: ``delivered``, ``failed`` or ``pending``; ``rank`` orders news of one page."""
+    """What a delivery receipt says of a page: ``delivered``, ``failed`` or ``pending``; ``rank`` orders news of one page.
+
+    ``is_contact_dead``: it failed for good because of the receiver's address, as in ``errors.RequestRejected``.
+    """
 
     receipt_id: str
     status: str
     rank: int
     detail: str = ""
+    is_contact_dead: bool = False
 
 
 @runtime_checkable
@@ -343,6 +348,18 @@ class Replying(Protocol):
 
 
 @runtime_checkable
+class Following(Protocol):
+    """A pager whose service can be asked what became of a page that it has accepted. May be left out."""
+
+    async def follow(self, receipt_id: str) -> ReceiptNews | None:
+        """What has become of it by now, by the id of its ``PageReceipt``; None if the service cannot say. Changes nothing.
+
+        Raises a ``DeliveryError`` if the service does not answer.
+        """
+        ...
+
+
+@runtime_checkable
 class Wording(Protocol):
     """A pager that can say what a person would read, so that an admin sees it before anybody is woken. May be left out."""
 
@@ -362,6 +379,8 @@ class ConnectorTools:
     mail: Callable[[Mapping[str, Any]], MailSender]
     """Makes a sender from the plain mapping of a ``smtp:`` or ``maildir:`` setting (see ``ingestd.net.mail_sender``)."""
     external_url: str = ""
+    chat: Callable[[str, float], ChatSender] = no_chat
+    """Makes a sender from an address and a time limit in seconds (see ``ingestd.net.chat_sender``)."""
 
 
 class ConnectorFactory(Protocol):

@@ -57,12 +57,14 @@ class Delivery:
     receipt_id: str = ""
     receipt_status: str = ""
     """``delivered`` or ``failed`` once the service has said so."""
+    receipt_rank: int | None = None
+    """Of the newest word of the service; what it said before that changes nothing. None until it said something."""
     settled_at: datetime | None = None
     cause: PageReason | None = None
-    share: str | None = None
-    """What deliveries are shared out by fairly; None for one that is older than this."""
+    share: str = "0"
+    """What deliveries are shared out by fairly, see ``core.turn``; of one that is older than this, a share that comes first."""
     rank: int | None = None
-    """0 for what matters soonest."""
+    """0 for what matters soonest; None for one that is older than this."""
     receipt_due_at: datetime | None = None
     """By when the service ought to have said that it arrived; None if no receipt is awaited, or it has come."""
     held_since: datetime | None = None
@@ -70,6 +72,6 @@ class Delivery:
     folded_into: str | None = None
     """The delivery that told it together with others."""
     meant_at: datetime | None = None
-    """When it ought to have left, if that was before it was queued: ingestd was down."""
+    """When it ought to have left, unless that is when it was queued: earlier if ingestd was down, later if it waits on purpose."""
     address: str | None = None
-    """Where to, if not where the person is reached on this channel by now."""
+    """Where to, if not where the person is reached on this channel by now; of a page that has left, where it went."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ingestd.core.effects import (
+    ContactNews,
     Deadline,
     DeadlineKind,
     Decision,
@@ -24,6 +25,7 @@ from ingestd.core.effects import (
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
 from ingestd.core.silence import Silence
+from ingestd.core.turn import rank_of, share_of
 from ingestd.core.watch import Release, Watch
 
 
@@ -67,6 +69,8 @@ class Draft:
         self._timeline: list[TimelineEntry] = []
         self._findings: list[Finding] = []
         self._words: list[PersonalWord] = []
+        self._heard: dict[str, None] = {}
+        self._contacts: list[ContactNews] = []
         self.meant_at: datetime | None = None
         """When what is decided ought to have been decided, if that was long ago: pages say so."""
         self.loads = dict(snapshot.loads)
@@ -204,6 +208,7 @@ class Draft:
         """
         counter = f"{connector}/{kind}"
         n = incident.effect_counts.get(counter, 0) + 1
+        rank = rank_of(kind, incident, person, cause)
         lane = "/".join((str(incident.id), connector, *([person or address] if person or address else [])))
         if person and delay_seconds > 0:
             lane += "/later"
@@ -221,12 +226,18 @@ class Draft:
                 reason=reason,
                 cause=cause,
                 address=address,
-                meant_at=self.meant_at if kind is EffectKind.PAGE else None,
-                share=incident.conduct.service or incident.rule,
-                rank=incident.severity.rank,
+                meant_at=self._meant_at(kind, delay_seconds),
+                share=share_of(rank, incident.conduct.service or incident.rule),
+                rank=rank,
             )
         )
         return self.put_incident(replace(incident, effect_counts={**incident.effect_counts, counter: n}))
+
+    def _meant_at(self, kind: EffectKind, delay_seconds: float) -> datetime | None:
+        """When a page ought to leave, unless that is when it is queued: what waits on purpose is not late."""
+        if kind is not EffectKind.PAGE or (self.meant_at is None and not delay_seconds):
+            return None
+        return (self.now if delay_seconds else self.meant_at or self.now) + timedelta(seconds=delay_seconds)
 
     def set_deadline(self, incident_id: IncidentId, kind: DeadlineKind, due_at: datetime) -> None:
         """Decide again at ``due_at``."""
@@ -253,6 +264,14 @@ class Draft:
         """Say a word to one person; one whose key is queued already is not said again."""
         self._words.append(word)
 
+    def learn(self, news: ContactNews) -> None:
+        """Remember what was learnt of somebody's address."""
+        self._contacts.append(news)
+
+    def hear(self, source: str) -> None:
+        """Remember that the source gave its sign of life."""
+        self._heard[source] = None
+
     def find(self, finding: Finding) -> None:
         """Record what was decided about an alert."""
         self._findings.append(finding)
@@ -274,5 +293,7 @@ class Draft:
             ended_watches=tuple(key for key, watch in self._watches.items() if watch is None),
             releases=tuple(self._releases.values()),
             words=tuple(self._words),
+            heard=tuple(self._heard),
+            contacts=tuple(self._contacts),
             next_number=self._next_number if changed else None,
         )

@@ -25,6 +25,7 @@ class Verdict(StrEnum):
     VANISHED = "vanished"
     STALE = "stale"
     HELD = "held"
+    HEARTBEAT = "heartbeat"
 
 
 class VerdictReason(StrEnum):
@@ -52,6 +53,8 @@ class VerdictReason(StrEnum):
     ON_HOLD = "on_hold"
     BELOW_THRESHOLD = "below_threshold"
     MONITORED = "monitored"
+    HEARD = "heard"
+    WATCHDOG_ENDED = "watchdog_ended"
 
 
 class JoinReason(StrEnum):
@@ -90,6 +93,8 @@ class PageReason(StrEnum):
     """The person's profile says: another channel after a while."""
     VENDOR_FAILED = "vendor_failed"
     NO_RECEIPT = "no_receipt"
+    OVER_LIMIT = "over_limit"
+    """A limit would keep the page back for long: another channel."""
 
 
 class DropReason(StrEnum):
@@ -149,7 +154,7 @@ class Effect:
     address: str = ""
     """Where to, if not to a person."""
     meant_at: datetime | None = None
-    """When it ought to have left, if that was earlier: ingestd was down."""
+    """When it ought to have left, unless that is when it was queued: earlier if ingestd was down, later if it waits on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,16 @@ class PersonalWord:
     """The incident that it speaks of; empty if of none."""
     address: str = ""
     """Where to, if not where the person is reached on this channel by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactNews:
+    """What was learnt of an address of a person: that it is dead, and why; or, with no reason, that the person was reached there."""
+
+    person: PersonName
+    channel: Channel
+    address: str
+    dead_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +253,9 @@ class Decision:
     ended_watches: tuple[AlertKey, ...] = ()
     releases: tuple[Release, ...] = ()
     words: tuple[PersonalWord, ...] = ()
+    heard: tuple[str, ...] = ()
+    """Sources that gave a sign of life."""
+    contacts: tuple[ContactNews, ...] = ()
     next_number: int | None = None
     """The incident number to hand out next, if any was handed out."""
 

@@ -328,9 +328,8 @@ def fail_over(
     if escalation is None or incident.state is not IncidentState.TRIGGERED or incident.quiet:
         return incident
     person = policy.people.get(name)
-    urgent = reaching.is_urgent(incident, escalation.step.profile)
     tried = [channel for one, channel in escalation.tried if one == name]
-    following = reaching.following_channel(person, failed, policy, is_urgent=urgent, tried=tried)
+    following = other_channel(incident, name, failed, policy)
     if person is not None and following is not None:
         draft.note(incident, "page", f"{failed} does not reach {name}: trying {following}", reason="channel_failed")
         words = f"{failed} did not get through"
@@ -347,6 +346,16 @@ def fail_over(
     if escalation.is_step_unreachable and not escalation.is_exhausted:
         draft.set_deadline(incident.id, DeadlineKind.ESCALATE, draft.now)
     return draft.put_incident(replace(incident, escalation=escalation))
+
+
+def other_channel(incident: Incident, name: PersonName, failed: Channel, policy: Policy) -> Channel | None:
+    """By which channel somebody is paged when one fails them; None if every other was tried, or there is none."""
+    escalation = incident.escalation
+    if escalation is None:
+        return None
+    urgent = reaching.is_urgent(incident, escalation.step.profile)
+    tried = [channel for one, channel in escalation.tried if one == name]
+    return reaching.following_channel(policy.people.get(name), failed, policy, is_urgent=urgent, tried=tried)
 
 
 def next_vendor(

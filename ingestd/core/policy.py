@@ -11,6 +11,8 @@ from enum import StrEnum
 from ingestd.core.names import Channel, PersonName, Severity
 from ingestd.core.rota import Schedule
 from ingestd.core.ruleset import Ruleset
+from ingestd.core.throttle import DEFAULT_LIMITS, ChannelLimits
+from ingestd.core.watchdog import Watchdog
 from ingestd.core.windows import OneOff, TimeWindow
 
 
@@ -50,6 +52,8 @@ class Person:
     skills: frozenset[str] = frozenset()
     away: tuple[OneOff, ...] = ()
     """When nothing is assigned to this person."""
+    known_as: tuple[str, ...] = ()
+    """Words besides the name by which a calendar may name this person."""
 
     def address_of(self, channel: Channel) -> str | None:
         """The person's address on a channel, or None."""
@@ -161,6 +165,20 @@ class Timing:
     Longer than Alertmanagers of one cluster race (15 s per peer), shorter than their group interval: of two Prometheus servers that
     disagree, the one that still fires keeps the older start, and its message is not said again for hours.
     """
+    receipt_seconds: int = 60
+    """How long a service may take to say that a page has arrived, before the next channel is tried; 0: nobody waits for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterWords:
+    """What people are told of schedules though nothing is wrong with any service."""
+
+    shift_words: bool = False
+    """Whether people hear of the beginning and the end of their shifts."""
+    gap_words: bool = False
+    """Whether those concerned hear of stretches to come with nobody who can be reached."""
+    warn: tuple[PersonName, ...] = ()
+    """Who else hears of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +194,14 @@ class Policy:
     """All connectors of a channel in order, where it has more than one, or one that is not for every address."""
     teams: Mapping[str, Team] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    roster: RosterWords = field(default_factory=RosterWords)
     timing: Timing = field(default_factory=Timing)
     keep_vanished: frozenset[str] = frozenset()
     """Sources whose vanished series keep their incident open (Grafana's MissingSeries, Paused, RuleDeleted, Updated)."""
+    limits: Mapping[Channel, ChannelLimits] = field(default_factory=lambda: DEFAULT_LIMITS)
+    """How many messages one person gets on a channel; a channel that is not listed has no limit."""
+    watchdogs: Mapping[str, Watchdog] = field(default_factory=dict)
+    """By source: whose silence is a problem."""
 
     def connectors_of(self, channel: Channel, address: str) -> tuple[str, ...]:
         """The connectors that can reach an address, in the order in which they are tried: those of its country first."""
@@ -186,6 +209,7 @@ class Policy:
         if routes is None:
             connector = self.channel_connectors.get(channel)
             return () if connector is None else (connector,)
-        usable = [route for route in routes if route.serves(address)]
+        # A vendor of the wrong country may still get through; nobody at all certainly does not.
+        usable = [route for route in routes if route.serves(address)] or routes
         own = [route.connector for route in usable if route.prefixes]
         return tuple(dict.fromkeys((*own, *(route.connector for route in usable))))

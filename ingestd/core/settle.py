@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ingestd.core import backoff, escalation, relevance
+from ingestd.core import backoff, escalation, reaching, relevance
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
-from ingestd.core.effects import Decision, PersonalWord
+from ingestd.core.effects import ContactNews, Decision, PersonalWord
 from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentState, PersonName
 from ingestd.core.policy import Policy
@@ -41,6 +41,17 @@ class OutcomeKind(StrEnum):
     CREDENTIALS_REJECTED = "credentials_rejected"
 
 
+class Blame(StrEnum):
+    """Whose fault it is that a page did not get through. Only another vendor helps against the first, only another channel against the rest."""
+
+    SERVICE = "service"
+    """The service, or our account there."""
+    CONTACT = "contact"
+    """The receiver's address: another vendor would do no better."""
+    DEAD_CONTACT = "dead_contact"
+    """As ``contact``, for certain and for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of one attempt. ``detail`` is stored and shown, so it holds no secret."""
@@ -48,6 +59,9 @@ class Outcome:
     kind: OutcomeKind
     detail: str = ""
     after_seconds: float | None = None
+    blame: Blame = Blame.SERVICE
+    is_resting: bool = False
+    """The service was not asked: it is given a rest after failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +81,12 @@ def settle(
     *,
     chance: float,
     lookup_window_seconds: float,
+    sent_to: str = "",
 ) -> Settlement:
-    """What the end of an attempt means. ``chance`` (0 to 1) spreads retries; the window is the connector's index lag."""
+    """What the end of an attempt means. ``chance`` (0 to 1) spreads retries; the window is the connector's index lag.
+
+    ``sent_to`` is the address of a page or notice at the time of the attempt: a reload may have changed it since.
+    """
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
     after = _next_state(delivery, outcome, now, chance, lookup_window_seconds)
     if (
@@ -77,8 +95,12 @@ def settle(
         and incident.state is not IncidentState.TRIGGERED
     ):
         return _drop_late_page(draft, after, outcome, incident, policy, now)
+    if delivery.kind in {EffectKind.PAGE, EffectKind.NOTICE} and outcome.blame is Blame.DEAD_CONTACT:
+        _learn_dead(draft, delivery, sent_to, outcome.detail, policy)
     if delivery.kind is EffectKind.PAGE:
         after = _follow_page(draft, after, outcome, incident, policy)
+    elif delivery.kind is EffectKind.NOTICE:
+        after = _follow_notice(draft, after, outcome, incident, policy)
     elif delivery.kind.is_ticket:
         _follow_ticket(draft, after, outcome, incident)
     return Settlement(after, draft.finish())
@@ -145,15 +167,47 @@ def _follow_page(draft: Draft, after: Delivery, outcome: Outcome, incident: Inci
         draft.note(incident, "page", f"paged {where}", reason="handed_over")
         _was_told(draft, incident, after.person, after.channel, policy)
         return after
-    fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
-    must_wait = (outcome.after_seconds or 0.0) > PAGE_WAIT_SECONDS_MAX
-    has_failed = outcome.kind is not OutcomeKind.NOT_FOUND and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
-    is_slow = must_wait or has_failed
-    if after.is_failed_over or not (fails_for_good or is_slow):
+    vendor = _next_vendor(after, outcome, policy)
+    if after.is_failed_over or not _has_failed(after, outcome, has_other_vendor=vendor is not None):
         return after
     draft.note(incident, "page", f"could not page {where}: {outcome.detail}", reason=outcome.kind)
-    escalation.fail_over(draft, incident, after.person, after.channel, policy, level=after.level)
+    if vendor is not None:
+        escalation.next_vendor(draft, incident, after.person, after.channel, vendor, policy, level=after.level)
+    else:
+        escalation.fail_over(draft, incident, after.person, after.channel, policy, level=after.level)
     return replace(after, is_failed_over=True)
+
+
+def _follow_notice(draft: Draft, after: Delivery, outcome: Outcome, incident: Incident, policy: Policy) -> Delivery:
+    """Whoever was paged hears of the end by a vendor that works."""
+    vendor = _next_vendor(after, outcome, policy)
+    if after.is_failed_over or vendor is None or not _has_failed(after, outcome, has_other_vendor=True):
+        return after
+    draft.add_effect(incident, vendor, EffectKind.NOTICE, person=after.person, channel=after.channel)
+    return replace(after, is_failed_over=True)
+
+
+def _has_failed(after: Delivery, outcome: Outcome, *, has_other_vendor: bool) -> bool:
+    """Whether something else is tried now. Another vendor costs little, so nobody waits for one that is given a rest."""
+    if outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}:
+        return True
+    must_wait = (outcome.after_seconds or 0.0) > PAGE_WAIT_SECONDS_MAX or (outcome.is_resting and has_other_vendor)
+    has_failed = outcome.kind in {OutcomeKind.TRY_LATER, OutcomeKind.UNKNOWN}
+    return must_wait or (has_failed and after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER)
+
+
+def _next_vendor(delivery: Delivery, outcome: Outcome, policy: Policy) -> str | None:
+    person = policy.people.get(delivery.person) if delivery.person else None
+    if person is None or delivery.channel is None or outcome.blame is not Blame.SERVICE:
+        return None
+    return reaching.following_vendor(person, delivery.channel, delivery.connector, policy)
+
+
+def _learn_dead(draft: Draft, delivery: Delivery, sent_to: str, why: str, policy: Policy) -> None:
+    person = policy.people.get(delivery.person) if delivery.person else None
+    address = sent_to or (person.address_of(delivery.channel) if person and delivery.channel else "")
+    if delivery.person and delivery.channel and address:
+        draft.learn(ContactNews(delivery.person, delivery.channel, address, why or "refused"))
 
 
 def _was_told(draft: Draft, incident: Incident, name: PersonName, channel: Channel, policy: Policy) -> None:
@@ -191,23 +245,21 @@ def _follow_ticket(draft: Draft, after: Delivery, outcome: Outcome, incident: In
 
 
 def settle_word(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, *, chance: float) -> Settlement:
-    """What the end of an attempt to say a word means: where a channel fails for good or twice, the person's next one is tried."""
+    """What the end of an attempt to say a word means: where a vendor or channel fails for good or twice, the next one is tried."""
     draft = Draft(Snapshot(), now)
     after = _next_state(delivery, outcome, now, chance, 0.0)
-    fails_for_good = outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.GONE, OutcomeKind.CREDENTIALS_REJECTED}
-    is_over = fails_for_good or after.failed_count >= PAGE_FAILURES_BEFORE_FAIL_OVER
+    if outcome.blame is Blame.DEAD_CONTACT and not delivery.address:
+        _learn_dead(draft, delivery, "", outcome.detail, policy)
     person = policy.people.get(delivery.person) if delivery.person else None
+    vendor = _next_vendor(after, outcome, policy)
+    is_over = _has_failed(after, outcome, has_other_vendor=vendor is not None)
     if not is_over or after.is_failed_over or person is None or delivery.address or delivery.channel is None:
         return Settlement(after, draft.finish())
-    known = [channel for channel, _ in person.channels]
-    rest = known[known.index(delivery.channel) + 1 :] if delivery.channel in known else known
-    for channel in rest:
-        connectors = policy.connectors_of(channel, person.address_of(channel) or "")
-        if connectors:
-            key = EffectKey(f"{delivery.key}/{channel}")
-            word = PersonalWord(key, connectors[0], person.name, channel, delivery.reason, now, delivery.incident_id)
-            draft.tell(word)
-            break
+    channel = delivery.channel if vendor else reaching.following_channel(person, delivery.channel, policy)
+    if channel is not None:
+        connector = vendor or policy.connectors_of(channel, person.address_of(channel) or "")[0]
+        key = EffectKey(f"{delivery.key}/{connector}" if vendor else f"{delivery.key}/{channel}")
+        draft.tell(PersonalWord(key, connector, person.name, channel, delivery.reason, now, delivery.incident_id))
     return Settlement(replace(after, is_failed_over=True), draft.finish())
 
 
@@ -218,21 +270,3 @@ def give_up_page(delivery: Delivery, incident: Incident, policy: Policy, now: da
     if is_page and delivery.person is not None and delivery.channel is not None:
         escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy, level=delivery.level)
     return draft.finish()
-
-
-def settle_receipt(
-    delivery: Delivery, status: str, detail: str, incident: Incident, policy: Policy, now: datetime
-) -> Settlement:
-    """A later word of the service on a page that it had accepted: ``delivered`` or ``failed``."""
-    draft = Draft(Snapshot(incidents={incident.id: incident}), now)
-    after = replace(delivery, detail=detail or status, receipt_status=status)
-    if delivery.kind is EffectKind.PAGE and delivery.person and delivery.channel:
-        where = f"{delivery.person} by {delivery.channel}"
-        if status == "delivered":
-            draft.note(incident, "page", f"delivered to {where}", reason="delivered")
-        elif status == "failed" and not delivery.is_failed_over:
-            draft.note(incident, "page", f"not delivered to {where}: {detail}", reason="undelivered")
-            incident = escalation.not_told(draft, incident, delivery.person, delivery.channel)
-            escalation.fail_over(draft, incident, delivery.person, delivery.channel, policy, level=delivery.level)
-            after = replace(after, is_failed_over=True)
-    return Settlement(after, draft.finish())

@@ -9,14 +9,11 @@ from sqlalchemy import Connection, delete, insert, update
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Decision, PersonalWord
 from ingestd.core.names import EffectKind
-from ingestd.store import dialect, watches
+from ingestd.core.turn import WORD_RANK, share_of
+from ingestd.store import contacts, dialect, watches
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import row_of
-from ingestd.store.schema import alerts, deadlines, incidents, members, outbox, timeline
-
-WORD_RANK = 4
-"""Words come after pages of any severity."""
-
+from ingestd.store.schema import alerts, deadlines, heartbeats, incidents, members, outbox, timeline
 
 def write(connection: Connection, decision: Decision, now: datetime) -> None:
     """Facts, effects, deadlines and timeline of the decision. An effect whose key exists is left alone."""
@@ -55,8 +52,11 @@ def write(connection: Connection, decision: Decision, now: datetime) -> None:
     dialect.upsert(connection, deadlines, ["incident_id", "kind"], [row_of(due) for due in decision.deadlines])
     watches.save(connection, decision.watches, decision.ended_watches)
     watches.release(connection, decision.releases)
+    contacts.write(connection, decision.contacts, now)
     if decision.timeline:
         connection.execute(insert(timeline), [row_of(entry) for entry in decision.timeline])
+    beats = [{"source": source, "seen_at": now} for source in decision.heard]
+    dialect.upsert(connection, heartbeats, ["source"], beats)
     if decision.next_number is not None:
         incident_store.set_next_number(connection, decision.next_number)
 
@@ -74,7 +74,7 @@ def _delivery_of(word: PersonalWord, now: datetime) -> Delivery:
         person=word.person,
         channel=word.channel,
         reason=word.text,
-        share="word",
+        share=share_of(WORD_RANK, "word"),
         rank=WORD_RANK,
         address=word.address or None,
     )

@@ -5,7 +5,7 @@ Part of ``schema``, which everybody asks.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
 
 from ingestd.core.names import Channel
 from ingestd.store.columns import UtcInstant, Word
@@ -36,6 +36,7 @@ contacts = Table(
     Column("dead_since", UtcInstant),
     Column("reason", Text, nullable=False),
     Column("reached_at", UtcInstant),
+    Column("is_told", Boolean, nullable=False),
     PrimaryKeyConstraint("person", "channel", "address"),
 )
 
@@ -46,8 +47,13 @@ calendars = Table(
     Column("url_hash", Text, nullable=False),
     Column("tried_at", UtcInstant, nullable=False),
     Column("fetched_at", UtcInstant),
+    Column("expanded_at", UtcInstant),
+    Column("failing_since", UtcInstant),
     Column("problem", Text, nullable=False),
+    Column("etag", Text, nullable=False),
     Column("body", LargeBinary),
+    Column("entries", Text, nullable=False),
+    Column("faults", Text, nullable=False),
 )
 
 feeds = Table(
@@ -107,4 +113,7 @@ drills = Table(
     Column("author", Text, nullable=False),
     Column("started_at", UtcInstant, nullable=False),
     Column("incident_id", Text, nullable=False),
+    Column("is_scheduled", Boolean, nullable=False),
+    Column("ended_at", UtcInstant, index=True),
+    Column("result", Text, nullable=False),
 )

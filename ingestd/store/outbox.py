@@ -6,11 +6,12 @@ counted. An expired lease means that the claimer died: what it sent may have tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby, zip_longest
 
-from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, text, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, EffectKind, IncidentId
@@ -23,12 +24,14 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "OutboxCount",
+    "Turns",
     "by_receipt",
     "claim",
     "counts",
     "drop",
     "has_later_in_lane",
     "holds",
+    "is_told_otherwise",
     "listed",
     "load",
     "make_due",
@@ -56,26 +59,105 @@ class OutboxCount:
     count: int
 
 
-def claim(connection: Connection, connector: str, now: datetime, *, lease_seconds: float, limit: int) -> list[Delivery]:
-    """Lease what is due for a connector: the oldest unsettled delivery of each lane, soonest due first.
+class Turns:
+    """Whose turn it was last among the shares of a rank. Forgotten with the process: then they begin anew, which harms nobody."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def in_turn(self, shares: Sequence[str]) -> list[str]:
+        """The shares of one rank, sorted, from the one after that which was served last."""
+        last = self._last.get(shares[0][:1], "")
+        return [*(one for one in shares if one > last), *(one for one in shares if one <= last)]
+
+    def note(self, share: str) -> None:
+        """This share has been served."""
+        self._last[share[:1]] = share
+
+
+def claim(
+    connection: Connection,
+    connector: str,
+    now: datetime,
+    *,
+    lease_seconds: float,
+    limit: int,
+    turns: Turns | None = None,
+) -> list[Delivery]:
+    """Lease what is due for a connector: of each lane the oldest unsettled delivery; by rank, its shares in turn, soonest due first.
 
     A delivery whose lease ran out comes back as one with unknown outcome, unless it was only being looked up.
     """
+    turns = turns or Turns()
+    due = connection.scalars(_DUE_SHARES, {"connector": connector, "now": now}).all()
+    found: list[Delivery] = []
+    for _, shares in groupby(due, key=lambda share: share[:1]):
+        if len(found) >= limit:
+            break
+        found += _one_after_the_other(connection, connector, turns.in_turn(list(shares)), now, limit - len(found))
+    taken = [_leased(one, now, lease_seconds) for one in found]
+    for one in taken:
+        turns.note(one.share)
+    if taken:
+        connection.execute(_LEASE, [{f"new_{name}": getattr(one, name) for name in _LEASED_NAMES} for one in taken])
+    return taken
+
+
+_STATES = ", ".join(f"'{state}'" for state in UNSETTLED)
+# From each share straight to the next one by the index: what is asked of the database grows with the shares, not with what they queue.
+_DUE_SHARES = text(
+    f"""
+    WITH RECURSIVE shares (share) AS (
+        SELECT min(share) FROM outbox WHERE connector = :connector AND state IN ({_STATES})
+        UNION ALL
+        SELECT (
+            SELECT min(o.share) FROM outbox AS o
+            WHERE o.connector = :connector AND o.share > shares.share AND o.state IN ({_STATES})
+        )
+        FROM shares WHERE shares.share IS NOT NULL
+    )
+    SELECT shares.share FROM shares
+    WHERE shares.share IS NOT NULL AND (
+        SELECT min(o.due_at) FROM outbox AS o
+        WHERE o.connector = :connector AND o.share = shares.share AND o.state IN ({_STATES})
+    ) <= :now
+    ORDER BY shares.share
+    """  # noqa: S608 (our own names of states)
+).bindparams(bindparam("now", type_=outbox.c.due_at.type))
+
+
+def _one_after_the_other(
+    connection: Connection, connector: str, shares: Sequence[str], now: datetime, limit: int
+) -> list[Delivery]:
+    """At most ``limit`` deliveries: the first of each share, then the second of each, and so on."""
+    queues: list[list[Delivery]] = []
+    for share in shares:
+        if len(queues) >= limit:
+            break
+        if queue := _due_of_share(connection, connector, share, now, limit):
+            queues.append(queue)
+    rounds = zip_longest(*queues)
+    return [one for this_round in rounds for one in this_round if one is not None][:limit]
+
+
+def _due_of_share(connection: Connection, connector: str, share: str, now: datetime, limit: int) -> list[Delivery]:
     # What is leased was due when it was claimed, so one range of the index holds both.
     is_free = or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= now)
     query = (
         select_of(outbox, Delivery)
         .where(
-            outbox.c.connector == connector, outbox.c.due_at <= now, is_unsettled(outbox), is_free, _IS_FIRST_IN_LANE
+            outbox.c.connector == connector,
+            outbox.c.share == share,
+            outbox.c.due_at <= now,
+            is_unsettled(outbox),
+            is_free,
+            _IS_FIRST_IN_LANE,
         )
         .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = [_leased(value_of(Delivery, row), now, lease_seconds) for row in connection.execute(query)]
-    if taken:
-        connection.execute(_LEASE, [{f"new_{name}": getattr(one, name) for name in _LEASED_NAMES} for one in taken])
-    return taken
+    return [value_of(Delivery, row) for row in connection.execute(query)]
 
 
 _LEASED_NAMES = ("key", "state", "fence", "leased_at", "lease_until", "attempt_count", "unknown_since")
@@ -139,6 +221,27 @@ def has_later_in_lane(connection: Connection, delivery: Delivery, now: datetime)
         outbox.c.seq > seq,
         outbox.c.due_at <= now,
         is_unsettled(outbox),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def is_told_otherwise(connection: Connection, delivery: Delivery) -> bool:
+    """Whether another vendor of the same channel has meanwhile told the person what this delivery was to tell; of a word: anybody has."""
+    if delivery.kind is EffectKind.WORD:
+        said = select(outbox.c.seq).where(
+            outbox.c.person == delivery.person,
+            outbox.c.state == DeliveryState.DONE,
+            outbox.c.key.startswith(f"{delivery.key}/", autoescape=True),
+        )
+        return connection.execute(said.limit(1)).first() is not None
+    query = select(outbox.c.seq).where(
+        outbox.c.incident_id == delivery.incident_id,
+        outbox.c.kind == delivery.kind,
+        outbox.c.person == delivery.person,
+        outbox.c.channel == delivery.channel,
+        outbox.c.connector != delivery.connector,
+        outbox.c.created_at >= delivery.created_at,
+        outbox.c.state == DeliveryState.DONE,
     )
     return connection.execute(query.limit(1)).first() is not None
 

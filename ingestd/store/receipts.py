@@ -1,31 +1,84 @@
-"""What a service says later of a page that it had accepted, decided and written in one transaction."""
+"""What a service says later of a page that it had accepted, or fails to say, decided and written in one transaction."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from ingestd.core.delivery import Delivery
 from ingestd.core.effects import Decision
+from ingestd.core.names import EffectKey
 from ingestd.core.policy import Policy
-from ingestd.core.settle import settle_receipt
+from ingestd.core.receipt import settle_receipt, settle_silence
+from ingestd.ports import ReceiptNews
 from ingestd.store import apply, dialect, outbox, roster
 from ingestd.store import incidents as incident_store
+from ingestd.store.rows import select_of, value_of
+from ingestd.store.schema import outbox as rows
 
 
-def take(
-    connection: Connection, connector: str, receipt_id: str, status: str, detail: str, policy: Policy, now: datetime
-) -> Decision | None:
-    """Apply a receipt (``delivered``, ``failed`` or ``pending``); None if no delivery is known by this id. A repeat changes nothing."""
+def take(connection: Connection, connector: str, news: ReceiptNews, policy: Policy, now: datetime) -> Decision | None:
+    """Apply a receipt; None if no delivery is known by its id. A repeat, or news that are older than what is known, change nothing."""
     dialect.serialise_decisions(connection)
-    delivery = outbox.by_receipt(connection, connector, receipt_id)
-    incident = incident_store.load(connection, delivery.incident_id) if delivery else None
-    if delivery is None or incident is None:
-        return None
-    if status == "pending" or delivery.receipt_status in {"delivered", "failed"}:
-        return Decision()
-    effective = roster.effective(connection, policy, now)
-    settlement = settle_receipt(delivery, status, detail, incident, effective, now)
+    delivery = outbox.by_receipt(connection, connector, news.receipt_id)
+    return None if delivery is None else _apply(connection, delivery, news, policy, now)
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
+    """Pages of which the service ought to have said by now that they arrived, the longest overdue first."""
+    query = select_of(rows, Delivery).where(rows.c.receipt_due_at.is_not(None), rows.c.receipt_due_at <= now)
+    found = connection.execute(query.order_by(rows.c.receipt_due_at, rows.c.seq).limit(limit))
+    return [value_of(Delivery, row) for row in found]
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When a service ought to have said something at the latest; None if nothing is awaited."""
+    query = select(rows.c.receipt_due_at).where(rows.c.receipt_due_at.is_not(None))
+    found: datetime | None = connection.execute(query.order_by(rows.c.receipt_due_at).limit(1)).scalar()
+    return found
+
+
+def give_up(
+    connection: Connection, key: EffectKey, news: ReceiptNews | None, policy: Policy, now: datetime
+) -> Decision:
+    """The time for a receipt is over. ``news`` is what the service said when it was asked, if it could be.
+
+    What became known meanwhile holds: a receipt that came first leaves nothing to do.
+    """
+    dialect.serialise_decisions(connection)
+    decision = Decision()
+    delivery = outbox.load(connection, key)
+    if delivery is not None and delivery.receipt_due_at is not None and news is not None:
+        decision = _apply(connection, delivery, news, policy, now) or decision
+        delivery = outbox.load(connection, key)
+    if delivery is None or delivery.receipt_due_at is None:
+        return decision
+    incident = incident_store.load(connection, delivery.incident_id)
+    assert incident is not None, "an incident does not vanish while it is told"
+    settlement = settle_silence(delivery, incident, roster.effective(connection, policy, now), now)
     outbox.save(connection, settlement.delivery)
     apply.write(connection, settlement.decision, now)
+    return settlement.decision
+
+
+def _apply(
+    connection: Connection, delivery: Delivery, news: ReceiptNews, policy: Policy, now: datetime
+) -> Decision | None:
+    incident = incident_store.load(connection, delivery.incident_id)
+    if incident is None:
+        return None
+    settlement = settle_receipt(
+        delivery,
+        news.status,
+        news.detail,
+        incident,
+        roster.effective(connection, policy, now),
+        now,
+        rank=news.rank,
+        is_contact_dead=news.is_contact_dead,
+    )
+    if settlement.delivery != delivery:
+        outbox.save(connection, settlement.delivery)
+        apply.write(connection, settlement.decision, now)
     return settlement.decision

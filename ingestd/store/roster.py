@@ -19,7 +19,7 @@ from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import Person, Policy
 from ingestd.core.rota import Override, Schedule
 from ingestd.core.rota_gaps import ContactFacts
-from ingestd.store import dialect
+from ingestd.store import calendars, dialect
 from ingestd.store.schema import contacts, overrides, settings
 
 _REVISION: Final = "roster_revision"
@@ -74,6 +74,7 @@ def merge(connection: Connection, policy: Policy, since: datetime) -> Policy:
     made = _overrides(connection, since)
     dead = _dead(connection)
     schedules = {name: _merge_schedule(one, made.get(name, []), policy) for name, one in policy.schedules.items()}
+    schedules = calendars.fill_in(connection, schedules, policy.people)
     people = {name: _without(person, dead.get(name, frozenset())) for name, person in policy.people.items()}
     if schedules == policy.schedules and people == policy.people:
         return policy

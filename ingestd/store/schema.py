@@ -121,6 +121,8 @@ alerts = Table(
     Column("ended_at", UtcInstant),
     Column("cleared_seen_at", UtcInstant),
 )
+_HELD = alerts.c.state == AlertState.HELD
+Index("alerts_held", alerts.c.key, sqlite_where=_HELD, postgresql_where=_HELD)
 
 members = Table(
     "members",
@@ -227,9 +229,10 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     # Since version 3; empty for deliveries that are older.
     Column("cause", Word(PageReason)),
-    Column("share", Text),
+    Column("share", Text, nullable=False, server_default="0"),
     Column("rank", Integer),
     Column("receipt_due_at", UtcInstant),
+    Column("receipt_rank", Integer),
     Column("held_since", UtcInstant),
     Column("folded_into", Text),
     Column("address", Text),
@@ -258,6 +261,14 @@ _IS_OPEN = is_open(outbox)
 HAS_RECEIPT = outbox.c.receipt_id != literal_column("''")
 """That a delivery has a receipt, worded as in the index."""
 Index("outbox_due", outbox.c.connector, outbox.c.due_at, sqlite_where=_IS_UNSETTLED, postgresql_where=_IS_UNSETTLED)
+Index(
+    "outbox_share",
+    outbox.c.connector,
+    outbox.c.share,
+    outbox.c.due_at,
+    sqlite_where=_IS_UNSETTLED,
+    postgresql_where=_IS_UNSETTLED,
+)
 Index("outbox_lane", outbox.c.lane, outbox.c.seq, sqlite_where=_IS_UNSETTLED, postgresql_where=_IS_UNSETTLED)
 Index("outbox_leased", outbox.c.connector, outbox.c.lease_until, sqlite_where=_IS_LEASED, postgresql_where=_IS_LEASED)
 Index("outbox_open", outbox.c.seq, outbox.c.connector, outbox.c.state, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
@@ -274,6 +285,9 @@ Index(
     sqlite_where=_IS_TO_PERSON,
     postgresql_where=_IS_TO_PERSON,
 )
+
+_IS_FOLDED = outbox.c.folded_into.is_not(None)
+Index("outbox_folded", outbox.c.folded_into, sqlite_where=_IS_FOLDED, postgresql_where=_IS_FOLDED)
 
 deadlines = Table(
     "deadlines",

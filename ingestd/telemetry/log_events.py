@@ -31,6 +31,8 @@ SILENCE_MADE: Final = "silence_made"
 SILENCE_ENDED: Final = "silence_ended"
 OVERRIDE_MADE: Final = "override_made"
 OVERRIDE_ENDED: Final = "override_ended"
+SHIFT_CHANGED: Final = "shift_changed"
+GAP_AHEAD: Final = "gap_ahead"
 
 DELIVERY_SETTLED: Final = "delivery_settled"
 DELIVERY_DROPPED: Final = "delivery_dropped"

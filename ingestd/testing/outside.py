@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 from ingestd.core.names import Channel, EffectKey
 from ingestd.errors import CredentialsRejected, OutcomeUnknown, RequestRejected, TryLater
@@ -182,6 +182,10 @@ class SentPage:
     text: PageText
 
 
+RANKS: Final = {"pending": 4, "delivered": 5, "failed": 5}
+"""The order of a service's words on one page."""
+
+
 class OutsidePager:
     """A pager that keeps what it was given, in order."""
 
@@ -233,13 +237,28 @@ class OutsidePager:
         self._on_call(f"before {self.name} page")
         fault = self.faults.pop(0) if self.faults else None
         self._turn_away(fault)
+        self._mind_the_address(text.contact.address)
         self.sent.append(
             SentPage(self._now(), key, text.contact.person, self.channel, text.purpose, text.incident.id, text)
         )
         self._on_call(f"after {self.name} page")
         if fault is Fault.LOSE_REPLY:
             raise OutcomeUnknown("the reply was lost")
-        return PageReceipt(f"R-{len(self.sent)}", "accepted", is_final=False)
+        return PageReceipt(f"R-{len(self.sent)}", "accepted", is_final=not self.has_receipts)
+
+    def _mind_the_address(self, address: str) -> None:
+        if address in self.opted_out:
+            raise RequestRejected("the person has opted out by answering STOP", is_contact_dead=True)
+        if address in self.unfit:
+            is_dead = self.unfit[address]
+            raise RequestRejected("the handset is unknown", is_for_contact=True, is_contact_dead=is_dead)
+
+    async def follow(self, receipt_id: str) -> ReceiptNews | None:
+        """See ``Following``."""
+        self._on_call(f"before {self.name} follow")
+        self._turn_away(None)
+        status = self.knows.get(receipt_id, "pending")
+        return ReceiptNews(receipt_id, status, RANKS[status])
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
         """See ``Pager``."""
@@ -264,4 +283,4 @@ class OutsidePager:
         """See ``Pager``."""
         del url, headers
         receipt_id, _, status = body.decode().partition(" ")
-        return ReceiptNews(receipt_id, status, rank=1)
+        return ReceiptNews(receipt_id, status, RANKS.get(status, 1))

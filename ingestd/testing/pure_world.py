@@ -23,7 +23,8 @@ from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.invariants import Facts, broken
 from ingestd.core.names import AlertKey, EffectKey, EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
-from ingestd.core.settle import Outcome, OutcomeKind, Settlement, settle, settle_receipt
+from ingestd.core.receipt import settle_receipt
+from ingestd.core.settle import Outcome, OutcomeKind, Settlement, settle
 from ingestd.core.sighting import Cause, Sighting, sight
 from ingestd.core.silence import Silence
 from ingestd.core.watch import Watch

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,11 @@ class World:
     check: Callable[[Connection], None] = lambda _connection: None
     ticket_system: Callable[[World], TicketSystem] | None = None
     """Makes the ticket connector of each life, for a real connector before a fake service; else ``tickets``."""
+    audit_seconds: float | None = None
+    """How often it is audited; None: never, since that would take most of the time of a long day."""
+    heartbeat: HeartbeatPlan | None = None
+    drills: tuple[ScheduledDrill, ...] = ()
+    watcher: OutsideWatcher = field(init=False)
     life: LoopLife = field(init=False)
     tickets: OutsideTickets = field(init=False)
     sms: OutsidePager = field(init=False)
@@ -165,6 +171,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.life = LoopLife(seed=self.seed, start_at=START)
+        self.watcher = OutsideWatcher(self.now)
         self.tickets = OutsideTickets("tickets", self.now, self._point)
         self.sms = OutsidePager("sms", Channel.SMS, self.now, self._point)
         self.mail = OutsidePager("mail", Channel.EMAIL, self.now, self._point)
@@ -186,7 +193,7 @@ class World:
         """Build the engine on the database as it is, and let it run."""
         self.database = InlineDatabase(f"sqlite:///{self.path}", at_point=self._point, check=self.check)
         self.metrics = Metrics()
-        self.current = Current(Standing(self.policy, EXTERNAL_URL))
+        self.current = Current(Standing(self.policy, EXTERNAL_URL, heartbeat=self.heartbeat, drills=self.drills))
         tickets = self.ticket_system(self) if self.ticket_system else self.tickets
         connectors: dict[str, TicketSystem | Pager] = {"tickets": tickets, "sms": self.sms, "mail": self.mail}
         named = {route.connector for routes in self.policy.routes.values() for route in routes}
@@ -205,6 +212,8 @@ class World:
                 self.metrics,
                 idle_seconds_max=IDLE_SECONDS,
                 janitor_seconds=IDLE_SECONDS,
+                http=self.watcher,
+                audit_seconds=self.audit_seconds,
             )
             self.gate = Gate(self.database, ambient.clock, ambient.ids, self.metrics, self.engine.wake.processor.ring)
             await self.engine.start(is_only_daemon=True)
@@ -314,10 +323,36 @@ class World:
         if decision is not None:
             self.engine.wake.after_decision(decision)
 
+    def opts_out(self, person: str, channel: Channel = Channel.SMS, *, is_out: bool = True) -> None:
+        """Somebody answers STOP to the service, or START."""
+        address = self.policy.people[PersonName(person)].address_of(channel) or ""
+        for pager in (self.sms, self.sms2):
+            (pager.opted_out.add if is_out else pager.opted_out.discard)(address)
+        news = self.database.run_now(
+            partial(contacts.opt_out, is_out=is_out), channel, address, self.policy, self.now()
+        )
+        self.engine.wake.after_decision(Decision(contacts=news))
+
+    def drill(self, policy_name: str = "default", by: str = "ada", *, has_ticket: bool = False) -> str:
+        """Somebody orders a drill, and the engine has a second to react; gives the drill's id."""
+        order = DrillOrder(f"by-hand/{self.now().isoformat()}", policy_name, by, has_ticket)
+        assert self.database.run_now(drills.begin, order, self.life.ids.envelope(), self.now())
+        self.engine.wake.processor.ring()
+        self.engine.wake.drills.ring()
+        self.advance(seconds=1)
+        return order.id
+
+    def result_of(self, drill_id: str) -> str:
+        """What came of a drill; empty while it runs."""
+        found = self.database.read_now(drills.load, drill_id)
+        assert found is not None, "a drill that was ordered is remembered"
+        return found.result
+
     def reload(self, changed: Policy) -> None:
         """The configuration changes under the running engine."""
         self.policy = changed
         self.current.standing = replace(self.current.standing, policy=changed)
+        self.engine.wake.contacts.ring()
 
     # ------------------------------------------------------------------ what is seen
 

@@ -60,9 +60,7 @@ async def _take(desk: Desk, name: str, news: ReceiptNews) -> Decision | None:
     A service may report before what it answered us has reached the database, and most report once: so it is looked for again.
     """
     for pause in (*PAUSES, None):
-        decision = await desk.database.run(
-            receipts.take, name, news.receipt_id, news.status, news.detail, desk.policy(), desk.clock.now()
-        )
+        decision = await desk.database.run(receipts.take, name, news, desk.policy(), desk.clock.now())
         if decision is not None or pause is None:
             return decision
         await asyncio.sleep(pause)

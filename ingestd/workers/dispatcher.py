@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ingestd.ambient import Chance, Clock, IdSource
-from ingestd.core.delivery import DeliveryState
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKind
-from ingestd.core.settle import Outcome, OutcomeKind
+from ingestd.core.settle import Blame, Outcome, OutcomeKind
 from ingestd.errors import (
     CredentialsRejected,
     DeliveryError,
@@ -27,7 +27,7 @@ from ingestd.store import outbox
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
-from ingestd.workers import jobs, self_report
+from ingestd.workers import folding, jobs, reply_ways, self_report
 from ingestd.workers.circuit import Circuit
 from ingestd.workers.current import Current
 from ingestd.workers.jobs import Job
@@ -76,6 +76,7 @@ class Dispatcher:
         # Rung after the place is free: a worker that looked before it would find none and sleep.
         self._crew = Crew(CONCURRENT_COUNT, on_free=lambda: wake.after({connector.name}, has_deadlines=False))
         self._circuit = Circuit()
+        self._turns = outbox.Turns()
         self._is_stopped = False
         self._has_complained: bool | None = None
         """Whether our own alert of this connector fires; None until it has been read what an earlier life left."""
@@ -99,7 +100,14 @@ class Dispatcher:
             return False
         tokens = [self._ids.token() for _ in range(self._crew.free_count)]
         taken = await self._database.run(
-            jobs.take, self.name, self._current.standing, self._clock.now(), LEASE_SECONDS, tokens
+            jobs.take,
+            self.name,
+            self._current.standing,
+            self._clock.now(),
+            LEASE_SECONDS,
+            tokens,
+            reply_ways.of_connector(self.connector),
+            self._turns,
         )
         for delivery, reason in taken.dropped:
             self._metrics.dropped.labels(self.name, delivery.kind.value, reason.value).inc()
@@ -146,7 +154,8 @@ class Dispatcher:
             return _Attempt(Outcome(OutcomeKind.CREDENTIALS_REJECTED, "the service rejects our credentials"))
         rest = self._circuit.rest_seconds(self._now())
         if rest > 0 and not self._is_stopped:
-            return _Attempt(Outcome(OutcomeKind.TRY_LATER, "the service is given a rest after failures", rest))
+            words = "the service is given a rest after failures"
+            return _Attempt(Outcome(OutcomeKind.TRY_LATER, words, rest, is_resting=True))
         attempt = await self._ask(job)
         failed = attempt.outcome.kind in {OutcomeKind.TRY_LATER, OutcomeKind.UNKNOWN}
         if self._circuit.note(self._now(), failed=failed):
@@ -222,6 +231,9 @@ class Dispatcher:
             log.warning(log_events.DELIVERY_STALE, delivery=job.delivery.key, outcome=outcome.kind.value)
             return
         self._wake.after_decision(settled.decision)
+        await self._settle_folded(job, outcome, settled.delivery)
+        if settled.delivery.receipt_due_at is not None:
+            self._wake.receipts.ring()
         self._metrics.deliveries.labels(self.name, job.delivery.kind.value, outcome.kind.value).inc()
         write = log.warning if settled.delivery.state is DeliveryState.PARKED else log.info
         write(
@@ -238,6 +250,24 @@ class Dispatcher:
             await self._withdraw_complaint()
         elif outcome.kind is OutcomeKind.CREDENTIALS_REJECTED and not self._is_stopped:
             await self._stop(outcome.detail)
+
+    async def _settle_folded(self, job: Job, outcome: Outcome, leader: Delivery) -> None:
+        """What the same message told ends as it did, in pieces, so that nobody waits long behind them."""
+        sent_to = job.page.contact.address if job.page else ""
+        for start in range(0, len(job.folded), folding.SETTLED_TOGETHER):
+            some = job.folded[start : start + folding.SETTLED_TOGETHER]
+            decision = await self._database.run(
+                folding.finish,
+                leader,
+                some,
+                outcome,
+                self._current.standing,
+                self._clock.now(),
+                self._chance.uniform(0.0, 1.0),
+                sent_to,
+            )
+            self._wake.after_decision(decision)
+            self._metrics.deliveries.labels(self.name, job.delivery.kind.value, outcome.kind.value).inc(len(some))
 
     async def _stop(self, detail: str) -> None:
         """Be loud: log, metric, and an alert of our own through the rules. The deliveries wait."""
@@ -302,5 +332,8 @@ def _outcome_of(error: Exception, *, is_lookup: bool) -> Outcome:
         case OutcomeUnknown() | ReplyUnreadable():
             return Outcome(OutcomeKind.TRY_LATER if is_lookup else OutcomeKind.UNKNOWN, text)
         case RequestRejected():
-            return Outcome(OutcomeKind.GONE if error.is_gone else OutcomeKind.REFUSED, text)
+            blame = Blame.CONTACT if error.is_for_contact else Blame.SERVICE
+            if error.is_contact_dead:
+                blame = Blame.DEAD_CONTACT
+            return Outcome(OutcomeKind.GONE if error.is_gone else OutcomeKind.REFUSED, text, blame=blame)
     return Outcome(OutcomeKind.UNKNOWN, text)

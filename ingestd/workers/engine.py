@@ -12,18 +12,24 @@ from sqlalchemy import Connection
 
 from ingestd.ambient import Chance, Clock, IdSource
 from ingestd.core.effects import DropReason
-from ingestd.ports import Pager, TicketSystem
+from ingestd.ports import HttpClient, Pager, TicketSystem
 from ingestd.store import outbox
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
+from ingestd.workers.auditor import AUDIT_SECONDS, Auditor
+from ingestd.workers.contact_watch import ContactWatch
 from ingestd.workers.current import Current
 from ingestd.workers.dispatcher import Dispatcher
+from ingestd.workers.drills import Drills
+from ingestd.workers.heart import Heart
 from ingestd.workers.janitor import JANITOR_SECONDS, Janitor
 from ingestd.workers.orphans import provide_for
 from ingestd.workers.processor import Processor
+from ingestd.workers.receipt_watch import ReceiptWatch
 from ingestd.workers.timekeeper import Timekeeper
 from ingestd.workers.wake import Wake
+from ingestd.workers.watchdogs import Watchdogs
 from ingestd.workers.worker import IDLE_SECONDS_MAX, Worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -47,6 +53,8 @@ class Engine:
         *,
         idle_seconds_max: float = IDLE_SECONDS_MAX,
         janitor_seconds: float = JANITOR_SECONDS,
+        http: HttpClient | None = None,
+        audit_seconds: float | None = AUDIT_SECONDS,
     ) -> None:
         self.wake = Wake()
         self._database = database
@@ -55,8 +63,12 @@ class Engine:
         self._metrics = metrics
         self._processor = processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
+        drills = Drills(database, current, clock, ids, metrics, self.wake)
+        self.watchdogs = Watchdogs(database, current, clock, metrics, self.wake)
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
         self.dispatchers: dict[str, Dispatcher] = {}
+        receipts = ReceiptWatch(database, current, clock, metrics, self.wake, self.dispatchers)
+        contacts = ContactWatch(database, current, clock, self.wake)
         make = partial(Worker, metrics=metrics, idle_seconds_max=idle_seconds_max)
         self._make_worker = make
         self._make_dispatcher = partial(
@@ -72,10 +84,24 @@ class Engine:
         self.workers = [
             make("processor", processor.run_once, processor.idle_seconds),
             make("timekeeper", timekeeper.run_once, timekeeper.idle_seconds),
+            make("drills", drills.run_once, drills.idle_seconds),
+            make("watchdogs", self.watchdogs.run_once, self.watchdogs.idle_seconds),
             Worker("janitor", janitor.run_once, janitor.idle_seconds, metrics, idle_seconds_max=janitor_seconds),
         ]
+        heart = Heart(http, current, metrics)
+        self.auditor = Auditor(database, current, clock, metrics, self.wake, heart, audit_seconds or AUDIT_SECONDS)
+        if audit_seconds is not None:
+            audit = self.auditor
+            self.workers.append(
+                Worker("auditor", audit.run_once, audit.idle_seconds, metrics, idle_seconds_max=audit_seconds)
+            )
         self.wake.processor = self.workers[0].bell
         self.wake.timekeeper = self.workers[1].bell
+        self.wake.drills = next(worker for worker in self.workers if worker.name == "drills").bell
+        follow = make("receipts", receipts.run_once, receipts.idle_seconds)
+        tell = make("contacts", contacts.run_once, contacts.idle_seconds)
+        self.wake.receipts, self.wake.contacts = follow.bell, tell.bell
+        self.workers += [follow, tell]
         for connector in connectors.values():
             self._hire(connector)
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,6 +124,7 @@ class Engine:
             else:
                 dispatcher.use(connector)
                 self.wake.dispatchers[name].ring()
+        self.wake.contacts.ring()  # addresses may have been corrected
         self.wake.timekeeper.ring()  # other rules may not hold back what these did
 
     async def start(self, *, is_only_daemon: bool) -> None:

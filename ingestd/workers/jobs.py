@@ -11,20 +11,25 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from ingestd import telling
 from ingestd.core import relevance
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import DeadlineKind, Decision, DropReason, PageReason, TimelineEntry
+from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, PageReason, TimelineEntry
 from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKind, PersonName
+from ingestd.core.policy import Policy
 from ingestd.core.settle import Outcome, OutcomeKind, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
-from ingestd.store import apply, dialect, links, outbox, timeline, view
+from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, timeline, view
 from ingestd.store import incidents as incident_store
+from ingestd.workers import folding, reply_ways
 from ingestd.workers.current import Standing
 
 NOTE_LINES_MAX = 40
 HANDED_OVER_LINES_MAX = 200
 LINK_LIFE = timedelta(hours=72)
+LED_SECONDS = 2.0
+"""What was told with another delivery is looked at again then, while that one is not settled."""
 HOLD_SECONDS = 15.0
 """A page waits so long before it is looked at again, while all alerts have cleared and it may be over."""
 DELAY_TOLD_MINUTES = 3
@@ -43,6 +48,8 @@ class Job:
     ticket: TicketRef | None = None
     note: TicketNote | None = None
     page: PageText | None = None
+    folded: tuple[Delivery, ...] = ()
+    """Told by the same message, and settled as this one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +71,30 @@ def take(
     now: datetime,
     lease_seconds: float,
     tokens: Sequence[str],
+    can_reply: reply_ways.CanReply = reply_ways.nobody,
+    turns: outbox.Turns | None = None,
 ) -> Take:
-    """Claim at most as many deliveries as there are ``tokens``: each page gets one for its link."""
+    """Claim at most as many deliveries as there are ``tokens``: each page gets one for its link.
+
+    ``can_reply``: whether somebody at an address can answer through this connector. ``turns``: whose turn it is.
+    """
     dialect.serialise_decisions(connection)
+    standing = replace(standing, policy=roster.effective(connection, standing.policy, now))
     jobs: list[Job] = []
     dropped: list[tuple[Delivery, DropReason]] = []
     broken: list[tuple[Delivery, Exception]] = []
     decisions: list[Decision] = []
-    claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=len(tokens))
-    for delivery, token in zip(claimed, tokens, strict=False):
+    for token in tokens:
+        # One at a time: what is told together with one is not there for the next one any more.
+        claimed = outbox.claim(connection, connector, now, lease_seconds=lease_seconds, limit=1, turns=turns)
+        if not claimed:
+            break
+        delivery = claimed[0]
         try:
             made = _make(connection, delivery, standing, now, token)
+            if isinstance(made, Job) and made.page is not None:
+                page = reply_ways.with_way_back(connection, delivery, made.page, can_reply, now, token)
+                made = replace(made, page=page, folded=storms.lease(connection, delivery, made.folded, now))
         except Exception as error:
             if dialect.is_trouble(error):
                 raise
@@ -89,7 +109,11 @@ def take(
             jobs.append(made)
             continue
         if isinstance(made, _Hold):
-            outbox.save(connection, _put_back(delivery, made))
+            outbox.save(connection, _put_back(made.delivery or delivery, made))
+            decisions.append(made.decision)
+            continue
+        if isinstance(made, Decision):
+            decisions.append(made)
             continue
         outbox.save(
             connection,
@@ -97,7 +121,8 @@ def take(
         )
         _note_drop(connection, delivery, made, now)
         dropped.append((delivery, made))
-        if made is DropReason.PERSON_UNKNOWN and delivery.kind is not EffectKind.WORD:
+        is_unaddressed = made in {DropReason.PERSON_UNKNOWN, DropReason.CONTACT_DEAD}
+        if is_unaddressed and delivery.kind is not EffectKind.WORD:
             decisions.append(_give_up(connection, delivery, standing, now))
     return Take(tuple(jobs), tuple(dropped), tuple(broken), tuple(decisions))
 
@@ -107,12 +132,15 @@ class _Hold:
     """Not now: look again then."""
 
     until: datetime
+    delivery: Delivery | None = None
+    """As it is by now, if something else was noted of it."""
+    decision: Decision = Decision()
 
 
 def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
     return replace(
         delivery,
-        state=DeliveryState.WAITING,
+        state=DeliveryState.WAITING if delivery.unknown_since is None else DeliveryState.UNCERTAIN,
         due_at=hold.until,
         leased_at=None,
         lease_until=None,
@@ -139,7 +167,15 @@ def _give_up(connection: Connection, delivery: Delivery, standing: Standing, now
 
 def _make(
     connection: Connection, delivery: Delivery, standing: Standing, now: datetime, token: str
-) -> Job | DropReason | _Hold:
+) -> Job | DropReason | Decision | _Hold:
+    """A job, or what else has become of the delivery; a decision says that it is settled by it."""
+    if delivery.folded_into is not None:
+        led = folding.follow_leader(connection, delivery, standing.policy, now)
+        if led.waits:
+            return _Hold(now + timedelta(seconds=LED_SECONDS))
+        if led.decision is not None:
+            return led.decision
+        delivery = led.delivery
     incident = incident_store.load(connection, delivery.incident_id) if delivery.incident_id else None
     if delivery.kind is EffectKind.WORD:
         return _make_word(connection, delivery, incident, standing, now)
@@ -160,10 +196,19 @@ def _make(
     )
     # What may already have happened is looked up even if it is moot by now: its trace must not be lost.
     is_lookup = delivery.unknown_since is not None
+    if reason is None and delivery.is_failed_over and outbox.is_told_otherwise(connection, delivery):
+        reason = DropReason.HANDED_OVER
     if reason is not None and not (is_lookup and delivery.kind is EffectKind.TICKET_OPEN):
         return reason
     if delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and not is_lookup:
         return _Hold(now + timedelta(seconds=HOLD_SECONDS))
+    bundle = folding.Bundle()
+    if delivery.kind in folding.KINDS:
+        found = folding.gather(connection, delivery, incident, standing.policy, now)
+        if isinstance(found, datetime):
+            held, decision = folding.over_limit(connection, delivery, incident, found, standing.policy, now)
+            return _Hold(found, held, decision)
+        bundle = found
     told = _told(connection, delivery, incident, standing)
     if delivery.kind is EffectKind.POST:
         return Job(delivery, incident, told, is_lookup, page=_word_post(delivery, told, now))
@@ -171,13 +216,20 @@ def _make(
         note = TicketNote(told, tuple(view.line_of(line) for line in lines))
         return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
     page = _word_page(connection, delivery, incident, told, standing, now, token)
-    return Job(delivery, incident, told, is_lookup, page=page) if page else DropReason.PERSON_UNKNOWN
+    if page is None:
+        return _unaddressed(connection, delivery)
+    page = folding.word(connection, page, bundle, delivery, standing, now)
+    return Job(delivery, incident, told, is_lookup, page=page, folded=bundle.others)
+
+
+def _unaddressed(connection: Connection, delivery: Delivery) -> DropReason:
+    is_dead = any((who, by) == (delivery.person, delivery.channel) for who, by, _ in contacts.dead(connection))
+    return DropReason.CONTACT_DEAD if is_dead else DropReason.PERSON_UNKNOWN
 
 
 def _told(connection: Connection, delivery: Delivery, incident: Incident, standing: Standing) -> IncidentView:
-    team = standing.policy.teams.get(incident.team)
-    bridge = team.bridge_for(incident.severity) if team else ""
-    lines = HANDED_OVER_LINES_MAX if delivery.cause is PageReason.HANDED_OVER else view.LINES_SHOWN_MAX
+    bridge = telling.bridge_of(incident, standing.policy)
+    lines = HANDED_OVER_LINES_MAX if delivery.cause is PageReason.HANDED_OVER else telling.LINES_SHOWN_MAX
     return view.build(connection, incident, standing.external_url, bridge, lines)
 
 
@@ -190,7 +242,9 @@ def _make_word(
     person = standing.policy.people.get(delivery.person)
     address = delivery.address or (person.address_of(delivery.channel) if person else None)
     if address is None:
-        return DropReason.PERSON_UNKNOWN
+        return _unaddressed(connection, delivery)
+    if delivery.is_failed_over and outbox.is_told_otherwise(connection, delivery):
+        return DropReason.HANDED_OVER
     told = _told(connection, delivery, incident, standing) if incident else view.of_nothing(now)
     contact = Contact(delivery.person, person.display_name if person else "", delivery.channel, address)
     text = PageText("word", told, contact, words=delivery.reason, sent_at=now)
@@ -292,8 +346,11 @@ def finish(
     held = outbox.holds(connection, job.delivery)
     if held is None:
         return Settled(job.delivery, Decision(), is_stale=True)
+    policy = roster.effective(connection, standing.policy, now)
+    sent_to = job.page.contact.address if job.page else ""
+    dues: tuple[Deadline, ...] = ()
     if held.kind is EffectKind.WORD:
-        settlement = settle_word(held, outcome, standing.policy, now, chance=chance)
+        settlement = settle_word(held, outcome, policy, now, chance=chance)
     else:
         incident = incident_store.load(connection, job.delivery.incident_id)
         assert incident is not None, "an incident does not vanish while it is told"
@@ -301,18 +358,32 @@ def finish(
             held,
             outcome,
             incident,
-            standing.policy,
+            policy,
             now,
             chance=chance,
             lookup_window_seconds=lookup_window_seconds,
+            sent_to=sent_to,
         )
+        dues = folding.late_answer(settlement.delivery, incident, now)
     after = settlement.delivery
     if receipt is not None:
-        after = replace(after, receipt_id=receipt.id)
+        after = _awaits_receipt(after, receipt, sent_to, policy, now)
     outbox.save(connection, after)
     apply.write(connection, settlement.decision, now)
+    if dues:
+        apply.write(connection, Decision(deadlines=dues), now)
     _follow_ticket(connection, after, outcome, ticket, now)
     return Settled(after, settlement.decision)
+
+
+def _awaits_receipt(delivery: Delivery, receipt: PageReceipt, sent_to: str, policy: Policy, now: datetime) -> Delivery:
+    """A page has left: where it went, and by when its service ought to say that it arrived."""
+    after = replace(delivery, receipt_id=receipt.id)
+    if delivery.kind is not EffectKind.PAGE or delivery.state is not DeliveryState.DONE:
+        return after
+    seconds = 0 if receipt.is_final else policy.timing.receipt_seconds
+    due_at = now + timedelta(seconds=seconds) if seconds else None
+    return replace(after, address=sent_to, receipt_due_at=due_at)
 
 
 def _follow_ticket(

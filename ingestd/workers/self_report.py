@@ -5,6 +5,7 @@ Source ``ingestd``; an admin can match it as ``alert.source = ingestd``. The ale
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -13,9 +14,10 @@ from ingestd.core.alert import Alert, Unreadable
 from ingestd.core.decide import decide_alerts
 from ingestd.core.effects import Decision
 from ingestd.core.incident import AlertState
-from ingestd.core.names import AlertKey, AlertStatus
+from ingestd.core.names import AlertKey, AlertStatus, Channel, PersonName
 from ingestd.core.policy import Policy
 from ingestd.store import apply, dialect, roster, snapshot
+from ingestd.store.contacts import ContactRow
 from ingestd.store.inbox import Envelope
 from ingestd.store.snapshot import known_of
 
@@ -75,8 +77,142 @@ def connector_accepted(connection: Connection, connector: str, policy: Policy, n
     return _end(connection, _connector_key(connector), policy, now)
 
 
+def source_silent(
+    connection: Connection, source: str, since: datetime, within_seconds: int, policy: Policy, now: datetime
+) -> Decision:
+    """A source's watchdog is missing: nobody would tell us of the next problem. ``since``: when it was heard last, or waited for first."""
+    alert = Alert(
+        source=SOURCE,
+        key=_silence_key(source),
+        status=AlertStatus.FIRING,
+        labels={"alertname": "IngestdSourceSilent", "intake": source, "severity": "critical"},
+        annotations={
+            "summary": f"source “{source}” is silent: its watchdog has not been heard since {since:%Y-%m-%d %H:%M:%S} UTC",
+            "description": f"It must come at least every {_duration(within_seconds)}. Until it does nobody would tell us of a problem that"
+            f" this source sees: look at the monitoring system, its Alertmanager and the way to ingestd. Last webhook:"
+            f" ingestd envelope list --source {source}",
+        },
+        rule_name="IngestdSourceSilent",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def is_source_silent(connection: Connection, source: str) -> bool:
+    """Whether our own alert of a silent source fires."""
+    return _is_firing(connection, _silence_key(source))
+
+
+def source_heard(connection: Connection, source: str, policy: Policy, now: datetime) -> Decision:
+    """A source's watchdog is heard again."""
+    return _end(connection, _silence_key(source), policy, now)
+
+
+def audit_failed(connection: Connection, problems: Sequence[str], policy: Policy, now: datetime) -> Decision:
+    """The auditor found a promise broken, or cannot look."""
+    count = len(problems)
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    alert = Alert(
+        source=SOURCE,
+        key=_AUDIT_KEY,
+        status=AlertStatus.FIRING,
+        labels={"alertname": "IngestdAuditFailed", "severity": "critical"},
+        annotations={
+            "summary": f"ingestd does not keep what it promises: {problems[0]}{more}",
+            "description": "\n".join(
+                (*problems[:_PROBLEMS_TOLD_MAX], "See: ingestd doctor, and the log of the daemon.")
+            ),
+        },
+        rule_name="IngestdAuditFailed",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def is_audit_failed(connection: Connection) -> bool:
+    """Whether our own alert of the auditor fires."""
+    return _is_firing(connection, _AUDIT_KEY)
+
+
+def audit_passed(connection: Connection, policy: Policy, now: datetime) -> Decision:
+    """The auditor finds nothing any more."""
+    return _end(connection, _AUDIT_KEY, policy, now)
+
+
+def drill_unanswered(connection: Connection, escalation: str, incident: str, policy: Policy, now: datetime) -> Decision:
+    """Nobody answered a drill that runs by itself: a page in earnest may go unanswered as well. ``escalation`` names the policy."""
+    alert = Alert(
+        source=SOURCE,
+        key=_drill_key(escalation),
+        status=AlertStatus.FIRING,
+        labels={"alertname": "IngestdDrillUnanswered", "policy": escalation, "severity": "critical"},
+        annotations={
+            "summary": f"nobody answered the drill of policy “{escalation}”: would anybody answer a page?",
+            "description": f"Who was paged, and how far that came: ingestd incident show {incident}. It ends with the next drill of"
+            f" this policy that somebody answers: ingestd drill {escalation}",
+        },
+        rule_name="IngestdDrillUnanswered",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def drill_answered(connection: Connection, escalation: str, policy: Policy, now: datetime) -> Decision:
+    """Somebody answered a drill of the policy."""
+    return _end(connection, _drill_key(escalation), policy, now)
+
+
+def contact_dead(connection: Connection, row: ContactRow, policy: Policy, now: datetime, *, is_last: bool) -> Decision:
+    """An address of somebody is dead. ``is_last``: no other reaches them, so it is tried all the same."""
+    whose = f"{row.person} is not reached by {row.channel} any more"
+    what_now = "it is their last contact and is tried all the same" if is_last else "pages go by their other channels"
+    alert = Alert(
+        source=SOURCE,
+        key=_contact_key(row.person, row.channel),
+        status=AlertStatus.FIRING,
+        labels={
+            "alertname": "IngestdContactDead",
+            "person": row.person,
+            "channel": row.channel.value,
+            "is_last": str(is_last).lower(),
+        },
+        annotations={
+            "summary": f"{whose}: {row.reason}; {what_now}",
+            "description": "Correct the address in the configuration, or, once it works again:"
+            f" ingestd contact revive {row.person} {row.channel}. Who answered STOP sends START to the number that pages come from."
+            " All of them: ingestd contact list",
+        },
+        rule_name="IngestdContactDead",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def contact_works(
+    connection: Connection, person: PersonName, channel: Channel, policy: Policy, now: datetime
+) -> Decision:
+    """Somebody is reached by a channel again, or has another address there."""
+    return _end(connection, _contact_key(person, channel), policy, now)
+
+
+_AUDIT_KEY = AlertKey(f"{SOURCE}/audit")
+_PROBLEMS_TOLD_MAX = 10
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+
+
+def _silence_key(source: str) -> AlertKey:
+    return AlertKey(f"{SOURCE}/silent:{source}")
+
+
+def _drill_key(escalation: str) -> AlertKey:
+    return AlertKey(f"{SOURCE}/drill-unanswered:{escalation}")
+
+
 def _quarantine_key(source: str) -> AlertKey:
     return AlertKey(f"{SOURCE}/quarantine:{source}")
+
+
+def _contact_key(person: PersonName, channel: Channel) -> AlertKey:
+    return AlertKey(f"{SOURCE}/contact:{person}:{channel}")
 
 
 def _connector_key(connector: str) -> AlertKey:

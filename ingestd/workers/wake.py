@@ -14,6 +14,9 @@ class Wake:
     def __init__(self) -> None:
         self.processor = Bell()
         self.timekeeper = Bell()
+        self.drills = Bell()
+        self.receipts = Bell()
+        self.contacts = Bell()
         self.dispatchers: dict[str, Bell] = {}
 
     def after(self, connectors: Iterable[str], *, has_deadlines: bool) -> None:
@@ -28,3 +31,5 @@ class Wake:
         """A decision was written."""
         connectors = {effect.connector for effect in decision.effects} | {word.connector for word in decision.words}
         self.after(connectors, has_deadlines=decision.has_dues)
+        if decision.contacts:
+            self.contacts.ring()

@@ -10,7 +10,8 @@ import pytest
 from ingestd.core.delivery import DeliveryState
 from ingestd.core.effects import DropReason
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
-from ingestd.core.settle import NOT_TWICE, Outcome, OutcomeKind, Settlement, give_up_page, settle, settle_receipt
+from ingestd.core.receipt import settle_receipt
+from ingestd.core.settle import NOT_TWICE, Outcome, OutcomeKind, Settlement, give_up_page, settle
 from ingestd.testing.builders import NOW, delivery, escalation, incident
 from ingestd.testing.world import policy
 

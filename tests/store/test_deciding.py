@@ -28,10 +28,12 @@ from ingestd.core.effects import (
 )
 from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey, AlertStatus, EffectKey, EffectKind, IncidentId, IncidentState, PersonName
+from ingestd.ports import ReceiptNews
 from ingestd.store import answers, apply, audit, incidents, outbox, receipts, snapshot, timeline
 from ingestd.store.answers import Answer, AnswerAction
 from ingestd.store.rows import KEYS_PER_QUERY
 from ingestd.store.schema import alerts as alert_table
+from ingestd.testing.outside import RANKS
 from ingestd.testing.world import policy
 from tests.store.builders import NOW, after, claim, delivery, incident, member, put
 
@@ -291,7 +293,9 @@ def _paged(connection: Connection) -> EffectKey:
 
 
 def _take(connection: Connection, status: str, receipt_id: str = "SM1") -> Decision | None:
-    return receipts.take(connection, "sms", receipt_id, status, "unreachable", POLICY, after(seconds=9))
+    return receipts.take(
+        connection, "sms", ReceiptNews(receipt_id, status, RANKS[status], "unreachable"), POLICY, after(seconds=9)
+    )
 
 
 def test_a_receipt_that_says_failed_reaches_the_person_another_way(connection: Connection) -> None:
@@ -328,7 +332,7 @@ def test_a_receipt_that_says_nothing_yet_changes_nothing(connection: Connection)
 def test_a_receipt_of_a_stranger_is_none(connection: Connection) -> None:
     _paged(connection)
     assert _take(connection, "delivered", "SM2") is None
-    assert receipts.take(connection, "mail", "SM1", "delivered", "", POLICY, NOW) is None
+    assert receipts.take(connection, "mail", ReceiptNews("SM1", "delivered", 5), POLICY, NOW) is None
     put(connection, delivery("INC-7/sms/page/1", receipt_id="SM7"))
     assert _take(connection, "delivered", "SM7") is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
 )
 from sqlalchemy.schema import CreateColumn
 
@@ -42,6 +44,7 @@ _contacts = Table(
     Column("dead_since", BigInteger),
     Column("reason", Text, nullable=False),
     Column("reached_at", BigInteger),
+    Column("is_told", Boolean, nullable=False),
     PrimaryKeyConstraint("person", "channel", "address"),
 )
 
@@ -52,8 +55,13 @@ _calendars = Table(
     Column("url_hash", Text, nullable=False),
     Column("tried_at", BigInteger, nullable=False),
     Column("fetched_at", BigInteger),
+    Column("expanded_at", BigInteger),
+    Column("failing_since", BigInteger),
     Column("problem", Text, nullable=False),
+    Column("etag", Text, nullable=False),
     Column("body", LargeBinary),
+    Column("entries", Text, nullable=False),
+    Column("faults", Text, nullable=False),
 )
 
 _feeds = Table(
@@ -113,6 +121,9 @@ _drills = Table(
     Column("author", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("incident_id", Text, nullable=False),
+    Column("is_scheduled", Boolean, nullable=False),
+    Column("ended_at", BigInteger, index=True),
+    Column("result", Text, nullable=False),
 )
 
 _added = MetaData()
@@ -122,9 +133,10 @@ _new_columns = (
         "outbox",
         _added,
         Column("cause", Text),
-        Column("share", Text),
+        Column("share", Text, nullable=False, server_default="0"),
         Column("rank", Integer),
         Column("receipt_due_at", BigInteger),
+        Column("receipt_rank", Integer),
         Column("held_since", BigInteger),
         Column("folded_into", Text),
         Column("address", Text),
@@ -132,6 +144,7 @@ _new_columns = (
     ),
 )
 _then = MetaData()
+_alerts_then = Table("alerts", _then, Column("key", Text), Column("state", Text))
 _incidents_then = Table(
     "incidents", _then, Column("team", Text), Column("number", BigInteger), Column("assignee", Text)
 )
@@ -142,6 +155,11 @@ _outbox_then = Table(
     Column("channel", Text),
     Column("settled_at", BigInteger),
     Column("receipt_due_at", BigInteger),
+    Column("connector", Text),
+    Column("share", Text),
+    Column("due_at", BigInteger),
+    Column("state", Text),
+    Column("folded_into", Text),
 )
 
 
@@ -150,12 +168,17 @@ def upgrade(connection: Connection) -> None:
     metadata.create_all(connection)
     for table in _new_columns:
         for column in table.columns:
-            words = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {words}")
+            written = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {written}")
     in_charge = _incidents_then.c.assignee.is_not(None)
     awaits = _outbox_then.c.receipt_due_at.is_not(None)
     to_person = _outbox_then.c.person.is_not(None)
+    is_folded = _outbox_then.c.folded_into.is_not(None)
+    words = [literal_column(f"'{state}'") for state in ("waiting", "leased", "uncertain")]
+    is_unsettled = _outbox_then.c.state.in_(words)
+    held = _alerts_then.c.state == "held"
     for index in (
+        Index("alerts_held", _alerts_then.c.key, sqlite_where=held, postgresql_where=held),
         Index(
             "incidents_assignee",
             _incidents_then.c.team,
@@ -163,6 +186,15 @@ def upgrade(connection: Connection) -> None:
             sqlite_where=in_charge,
             postgresql_where=in_charge,
         ),
+        Index(
+            "outbox_share",
+            _outbox_then.c.connector,
+            _outbox_then.c.share,
+            _outbox_then.c.due_at,
+            sqlite_where=is_unsettled,
+            postgresql_where=is_unsettled,
+        ),
+        Index("outbox_folded", _outbox_then.c.folded_into, sqlite_where=is_folded, postgresql_where=is_folded),
         Index("outbox_receipt_due", _outbox_then.c.receipt_due_at, sqlite_where=awaits, postgresql_where=awaits),
         Index(
             "outbox_person",
