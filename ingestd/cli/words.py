@@ -12,6 +12,7 @@ VERDICTS: Final[Mapping[str, str]] = {
     "vanished": "lost from sight",
     "stale": "out of date",
     "held": "news that is kept back",
+    "heartbeat": "a sign of life",
 }
 
 VERDICT_REASONS: Final[Mapping[str, str]] = {
@@ -36,6 +37,8 @@ VERDICT_REASONS: Final[Mapping[str, str]] = {
     "on_hold": "its rule waits whether it clears by itself",
     "below_threshold": "its rule waits for more of them",
     "monitored": "its rule only monitors",
+    "heard": "its source lives: the watchdog that the configuration waits for",
+    "watchdog_ended": "the watchdog itself ended: its source counts as silent unless it fires again",
     "resolved_by_hand": "somebody resolved its incident by hand; it counts again when it has cleared, or when that incident is closed",
 }
 
@@ -54,6 +57,7 @@ DISPOSITIONS: Final[Mapping[str, str]] = {
     "resolved": "it cleared alerts",
     "vanished": "its sender lost sight of alerts; nothing counts as cleared",
     "held": "it was kept back",
+    "heartbeat": "it was a sign of life of its source",
     "duplicate": "it said nothing new",
     "ignored": "nothing in it counts any more",
     "empty": "it held no alert",
@@ -103,6 +107,9 @@ DROP_REASONS: Final[Mapping[str, str]] = {
     "nothing_to_tell": "there was nothing left to tell",
     "no_ticket": "there is no ticket to write to",
     "by_hand": "dropped by hand",
+    "folded": "it was told together with others",
+    "handed_over": "others have taken it",
+    "contact_dead": "this address cannot be used any more",
 }
 
 EFFECTS: Final[Mapping[str, str]] = {
@@ -113,6 +120,8 @@ EFFECTS: Final[Mapping[str, str]] = {
     "ticket-reopen": "reopen ticket",
     "page": "page",
     "notice": "tell that it is over",
+    "post": "tell the team's room",
+    "word": "a word to one person",
 }
 
 DEADLINES: Final[Mapping[str, str]] = {
@@ -121,6 +130,7 @@ DEADLINES: Final[Mapping[str, str]] = {
     "close": "it is closed; what fires after that is a new incident",
     "page": "office hours begin: its policy pages its first step, if it still fires and nobody has acknowledged",
     "acknowledge": "somebody ought to have acknowledged by then; if not, the timeline and the ticket say so",
+    "ack-expire": "the acknowledgement runs out unless something is heard by then; a note is enough",
 }
 
 INCIDENT_STATES: Final[Mapping[str, str]] = {

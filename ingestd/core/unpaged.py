@@ -28,6 +28,9 @@ class UnpagedReason(StrEnum):
     OFFICE_HOURS = "office_hours"
     NO_CONTACT = "no_contact"
     NOBODY_ON_CALL = "nobody_on_call"
+    STEP_CLOSED = "step_closed"
+    QUIET_HOURS = "quiet_hours"
+    DELIVERY_HELD = "delivery_held"
     DELIVERY_WAITING = "delivery_waiting"
     CONNECTOR_STOPPED = "connector_stopped"
     DELIVERY_UNCERTAIN = "delivery_uncertain"
@@ -88,6 +91,9 @@ _TEXTS: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.OFFICE_HOURS: "severity {by} pages in office hours only",
     UnpagedReason.NO_CONTACT: "{by} has no usable contact",
     UnpagedReason.NOBODY_ON_CALL: "nobody was on call on “{by}” when its level was due",
+    UnpagedReason.STEP_CLOSED: "{by} was passed over: it is not for that time",
+    UnpagedReason.QUIET_HOURS: "{by} has quiet hours, and it is not urgent",
+    UnpagedReason.DELIVERY_HELD: "so much has gone to {by} lately that the page waits for the next summary",
     UnpagedReason.DELIVERY_WAITING: "the page to {by} waits",
     UnpagedReason.CONNECTOR_STOPPED: "the connector {by} is stopped, since the service rejects our credentials",
     UnpagedReason.DELIVERY_UNCERTAIN: "it is not certain whether the page to {by} went out",
@@ -119,6 +125,9 @@ _ADVICE: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.OFFICE_HOURS: "it goes by itself; sooner if response.{by}.page is now",
     UnpagedReason.NO_CONTACT: "give {by} a contact whose channel is under channels:, and reload",
     UnpagedReason.NOBODY_ON_CALL: "ingestd oncall gaps shows when nobody is; fill them under schedules: and reload",
+    UnpagedReason.STEP_CLOSED: "look at only: in that step of the policy, or add a step for the rest of the time",
+    UnpagedReason.QUIET_HOURS: "nothing: it goes when they end; a step with profile: urgent does not wait",
+    UnpagedReason.DELIVERY_HELD: "nothing: it goes by itself, and nobody counts as not answering meanwhile",
     UnpagedReason.DELIVERY_WAITING: _WAITS,
     UnpagedReason.CONNECTOR_STOPPED: "mend the credentials of {by} and reload; the page goes by itself then",
     UnpagedReason.DELIVERY_UNCERTAIN: "nothing: it is looked up before it is sent again",

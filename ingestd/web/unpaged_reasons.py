@@ -98,6 +98,8 @@ def _nobody_to_reach(case: Case) -> Iterator[Unpaged]:
             yield Unpaged(UnpagedReason.NO_CONTACT, line.text.partition(_NO_CONTACT)[0])
         elif line.kind == "page" and line.reason == "nobody_on_call":
             yield Unpaged(UnpagedReason.NOBODY_ON_CALL, line.text.partition("“")[2].rpartition("”")[0])
+        elif line.kind == "escalation" and line.reason == "step_closed":
+            yield Unpaged(UnpagedReason.STEP_CLOSED, line.text.partition(" ")[0])
 
 
 def _of_page(page: Delivery, stopped: Collection[str]) -> Iterator[Unpaged]:
@@ -111,6 +113,10 @@ def _of_page(page: Delivery, stopped: Collection[str]) -> Iterator[Unpaged]:
         yield Unpaged(UnpagedReason.DELIVERY_DROPPED, whom, why)
     elif state is DeliveryState.WAITING and page.connector in stopped:
         yield Unpaged(UnpagedReason.CONNECTOR_STOPPED, page.connector, f"the page to {whom} waits")
+    elif state is DeliveryState.WAITING and page.attempt_count == 0 and page.held_since is not None:
+        yield Unpaged(UnpagedReason.DELIVERY_HELD, whom, until=page.due_at)
+    elif state is DeliveryState.WAITING and page.attempt_count == 0 and page.due_at > page.created_at:
+        yield Unpaged(UnpagedReason.QUIET_HOURS, str(page.person), until=page.due_at)
     else:
         until = page.due_at if state is not DeliveryState.PARKED else None
         yield Unpaged(_WAITING[state], whom, page.detail, until)
