@@ -199,7 +199,7 @@ class Policy:
     keep_vanished: frozenset[str] = frozenset()
     """Sources whose vanished series keep their incident open (Grafana's MissingSeries, Paused, RuleDeleted, Updated)."""
     limits: Mapping[Channel, ChannelLimits] = field(default_factory=lambda: DEFAULT_LIMITS)
-    """How many messages one person gets on a channel; a channel that is not listed has no limit."""
+    """How many messages one person gets on a channel; on one that is not listed each page goes by itself."""
     watchdogs: Mapping[str, Watchdog] = field(default_factory=dict)
     """By source: whose silence is a problem."""
 

@@ -88,8 +88,8 @@ def connection(old: Engine) -> Iterator[Connection]:
 
 
 QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
-    "claim": (claim, {"outbox_due", "outbox_lane"}),
-    "claim of nothing": (lambda c: claim(c, "sms"), {"outbox_due", "outbox_lane"}),
+    "claim": (claim, {"outbox_share", "outbox_lane"}),
+    "claim of nothing": (lambda c: claim(c, "sms"), {"outbox_share"}),
     "next due": (lambda c: outbox.next_due_at(c, "jira"), {"outbox_due", "outbox_lane", "outbox_leased"}),
     "later in lane": (lambda c: outbox.has_later_in_lane(c, delivery("INC-1/jira/ticket-open/1"), NOW), {"outbox_lane"}),
     "receipt": (lambda c: outbox.by_receipt(c, "jira", "SM77"), {"outbox_receipt"}),
@@ -147,7 +147,7 @@ def test_what_is_asked_often_finds_its_index(connection: Connection, name: str) 
     raw = connection.connection.cursor()
     plans: list[str] = []
     for sql, values in said:
-        if sql.startswith(("SELECT", "DELETE", "UPDATE")):
+        if sql.lstrip().startswith(("SELECT", "DELETE", "UPDATE", "WITH")):
             raw.execute(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + sql, values)
             plans += [str(row[-1]) for row in raw.fetchall()]
     if is_sqlite:  # PostgreSQL may prefer another that is as good
