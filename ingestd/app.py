@@ -19,6 +19,7 @@ from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
 from ingestd.intake.server import Tls, listen, make_runner
 from ingestd.intake.settings import SourceDoor
+from ingestd.net import chat_sender
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
 from ingestd.ports import ConnectorTools, Pager, TicketSystem
@@ -94,7 +95,7 @@ class Daemon:
 
     def _build(self, loaded: Loaded, registry: Registry) -> dict[str, TicketSystem | Pager]:
         external_url = loaded.config.server.external_url.rstrip("/")
-        return registry.build(ConnectorTools(http=self._http, mail=sender, external_url=external_url))
+        return registry.build(ConnectorTools(self._http, sender, external_url, chat_sender.sender))
 
     # ------------------------------------------------------------------ life
 
@@ -116,7 +117,14 @@ class Daemon:
         self.readiness.ready("database")
         ambient = self.ambient
         self.engine = Engine(
-            self.database, self._current, self._connectors, ambient.clock, ambient.ids, ambient.chance, self.metrics
+            self.database,
+            self._current,
+            self._connectors,
+            ambient.clock,
+            ambient.ids,
+            ambient.chance,
+            self.metrics,
+            http=self._http,
         )
         self.watch = EngineWatch(lambda: self.engine.cycle_counts)
         self.readiness.watch(self.watch)
@@ -221,6 +229,8 @@ class Daemon:
             },
             "people": sorted(config.people),
             "workers": self.engine.cycle_counts,
+            "audit": self.engine.auditor.status,
+            "silent_sources": sorted(self.engine.watchdogs.silent),
         }
 
     # ------------------------------------------------------------------ reload

@@ -11,6 +11,7 @@ from ingestd.config.load import Loaded
 from ingestd.config.model import Config
 from ingestd.config.policy import build_policy
 from ingestd.config.source_model import AuthSection
+from ingestd.config.window_model import window_of
 from ingestd.intake.settings import (
     Auth,
     Basic,
@@ -24,7 +25,7 @@ from ingestd.intake.settings import (
 )
 from ingestd.telemetry.log_masking import Mask
 from ingestd.web.desk import Access, ApiToken, Role
-from ingestd.workers.current import Standing
+from ingestd.workers.current import HeartbeatPlan, ScheduledDrill, Standing
 
 
 def doors(config: Config) -> list[SourceDoor]:
@@ -73,11 +74,14 @@ def server_limits(config: Config) -> ServerLimits:
 def standing(loaded: Loaded, secrets: Iterable[str]) -> Standing:
     """What the workers go by. The secrets are hidden wherever a service repeats them."""
     config = loaded.config
+    heartbeat = config.heartbeat
     return Standing(
         policy=build_policy(loaded),
         external_url=config.server.external_url.rstrip("/"),
         read_limits={name: config.limits_of(name).reading for name in config.sources},
         hide=Mask(secrets).text,
+        heartbeat=HeartbeatPlan(heartbeat.url.get_secret_value(), heartbeat.every_seconds) if heartbeat else None,
+        drills=tuple(ScheduledDrill(one.policy, window_of(one.when, config.timezone)) for one in config.drills),
     )
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ingestd.config.people_model import PersonSection, PolicySection, Routes, TeamSection, TicketSection
+from ingestd.config.proof_model import DrillSection, HeartbeatSection
 from ingestd.config.quantities import (
     DatabaseUrl,
     DurationSeconds,
@@ -25,9 +26,10 @@ from ingestd.config.quantities import (
     duration_range,
     fault,
 )
-from ingestd.config.schedule_model import OncallTestSection, ScheduleSection
+from ingestd.config.schedule_model import OncallSection, OncallTestSection, ScheduleSection
 from ingestd.config.section import Section
 from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
+from ingestd.config.storm_model import LimitSection
 from ingestd.core.names import Channel
 
 __all__ = [
@@ -127,6 +129,9 @@ class IncidentsSection(Section):
         default=30, alias="comment_delay"
     )
     late_fire_seconds: Annotated[DurationSeconds, duration_range("0s", "1d")] = Field(default=60, alias="late_fire")
+    receipt_within_seconds: Annotated[DurationSeconds, duration_range("0s", "1h")] = Field(
+        default=60, alias="receipt_within"
+    )
 
 
 class TokenSection(Section):
@@ -161,13 +166,17 @@ class Config(Section):
     people: dict[Name, PersonSection] = Field(default_factory=dict)
     channels: dict[Channel, Routes] = Field(default_factory=dict)
     schedules: dict[Name, ScheduleSection] = Field(default_factory=dict)
+    oncall: OncallSection = OncallSection()
     oncall_tests: tuple[OncallTestSection, ...] = Field(default=(), max_length=1000)
     policies: dict[Name, PolicySection] = Field(default_factory=dict)
     teams: dict[Name, TeamSection]
     rules: RulesSection = RulesSection()
     incidents: IncidentsSection = IncidentsSection()
     api: ApiSection = ApiSection()
+    page_limits: dict[Channel, LimitSection] = Field(default_factory=dict)
     log: LogSection = LogSection()
+    heartbeat: HeartbeatSection | None = None
+    drills: tuple[DrillSection, ...] = Field(default=(), max_length=100)
     timezone: Zone = ZoneInfo("UTC")
     """Of times for which nothing else says where: windows, office hours, schedules, tests."""
 

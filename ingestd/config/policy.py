@@ -8,11 +8,15 @@ from datetime import tzinfo
 from ingestd.config.load import Loaded
 from ingestd.config.model import Config
 from ingestd.config.people_model import LastResortSection, NotifySection, PersonSection, PolicySection, StageSection
+from ingestd.config.proof_model import WatchdogSection
 from ingestd.config.schedule_model import instant_within
 from ingestd.config.schedules import build_schedules
+from ingestd.config.storm_model import limits_of
 from ingestd.config.window_model import window_of
+from ingestd.core.matchers import parse_matcher
 from ingestd.core.names import Channel, PersonName
-from ingestd.core.policy import EscalationPolicy, Person, Policy, Route, Stage, Step, Team, Timing
+from ingestd.core.policy import EscalationPolicy, Person, Policy, RosterWords, Route, Stage, Step, Team, Timing
+from ingestd.core.watchdog import Watchdog
 from ingestd.core.windows import OneOff, TimeWindow
 
 
@@ -30,14 +34,24 @@ def build_policy(loaded: Loaded) -> Policy:
         },
         teams=_teams(config),
         schedules=build_schedules(config),
+        roster=RosterWords(
+            config.oncall.shift_words, config.oncall.gap_words, tuple(PersonName(name) for name in config.oncall.warn)
+        ),
         timing=Timing(
             resolve_grace_seconds=config.incidents.resolve_grace_seconds,
             reopen_within_seconds=config.incidents.reopen_within_seconds,
             comment_delay_seconds=config.incidents.comment_delay_seconds,
             late_fire_seconds=config.incidents.late_fire_seconds,
+            receipt_seconds=config.incidents.receipt_within_seconds,
         ),
+        limits=limits_of(config.page_limits),
+        watchdogs={name: _watchdog(source.watchdog) for name, source in config.sources.items() if source.watchdog},
         keep_vanished=frozenset(name for name, source in config.sources.items() if source.vanished == "keep"),
     )
+
+
+def _watchdog(section: WatchdogSection) -> Watchdog:
+    return Watchdog(tuple(parse_matcher(text) for text in section.match), section.within_seconds)
 
 
 def _people(config: Config) -> dict[PersonName, Person]:
@@ -74,6 +88,7 @@ def _person(name: str, person: PersonSection, served: set[Channel], default_zone
         zone=zone,
         skills=frozenset(person.skills),
         away=away,
+        known_as=(person.email,) if person.email else (),
     )
 
 

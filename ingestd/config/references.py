@@ -35,6 +35,11 @@ def check_references(document: Document, folder: Path) -> None:
         return
     connectors = names(root, "connectors")
     _check_policies(document, root)
+    drills = root.get("drills")
+    for drill in drills.items if isinstance(drills, Sequence) else ():
+        policy = drill.get("policy") if isinstance(drill, Mapping) else None
+        if isinstance(policy, Scalar) and isinstance(policy.value, str):
+            _check_known(document, policy, "policy", policy.value, names(root, "policies"))
     _check_teams(document, root, connectors)
     channels = root.get("channels")
     for channel in Channel:

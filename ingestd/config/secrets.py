@@ -84,7 +84,8 @@ def _expand(document: Document, node: Scalar, text: str, places: SecretPlaces) -
 
 def _replace_reference(document: Document, mapping: Mapping, key: str, places: SecretPlaces) -> None:
     stem, _, kind = key.rpartition("_")
-    if kind not in {"file", "credential"} or not is_secret_key(stem):
+    # An address may be a secret: whoever knows it can call it. It is none by its name, since most are not.
+    if kind not in {"file", "credential"} or not (is_secret_key(stem) or stem == "url"):
         return
     entry = mapping.entries.pop(key)
     if stem in mapping.entries:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from ingestd.config.problems import did_you_mean
+from ingestd.config.proof_model import WatchdogSection
 from ingestd.config.quantities import (
     DurationSeconds,
     Network,
@@ -139,6 +140,7 @@ class SourceSection(Section):
     allowed_networks: tuple[Network, ...] = Field(default=(), max_length=100)
     vanished: Literal["keep", "resolve"] = "keep"
     limits: SourceLimitsSection = SourceLimitsSection()
+    watchdog: WatchdogSection | None = None
 
     def limits_within(self, server: LimitsSection) -> LimitsSection:
         """The server's limits with this source's own in their place."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from ingestd.core import answers, escalation, lifecycle, observe, paging
+from ingestd.core import answers, drill, escalation, lifecycle, observe, paging
 from ingestd.core.answers import Answer, AnswerAction, decide_answer
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, PageReason
@@ -20,16 +21,31 @@ from ingestd.core.names import IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.sighting import Cause, Sighting
 
-__all__ = ["Answer", "AnswerAction", "Sighting", "decide_alerts", "decide_answer", "decide_deadline"]
+__all__ = ["Answer", "AnswerAction", "Sighting", "decide_alerts", "decide_answer", "decide_deadline", "decide_drill"]
 
 
-def decide_alerts(sightings: Iterable[Sighting], snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
-    """What follows from alerts, in the order in which they arrived. Gives exactly one finding per alert, in that order."""
+LATE: Final = timedelta(minutes=1)
+"""What is decided later than this after it was due says so: ingestd was down, or had more to do than it could."""
+
+
+def decide_alerts(
+    sightings: Iterable[Sighting],
+    snapshot: Snapshot,
+    policy: Policy,
+    now: datetime,
+    received_at: Sequence[datetime] = (),
+) -> Decision:
+    """What follows from alerts, in the order in which they arrived. Gives exactly one finding per alert, in that order.
+
+    ``received_at``: when each of them was accepted, where that may be long ago.
+    """
     draft = Draft(snapshot, now)
     touched: dict[IncidentId, int] = {}
     arrived = tuple(sightings)
     order = _inhibitors_first(arrived)
-    for sighting in (arrived[position] for position in order):
+    for position in order:
+        sighting = arrived[position]
+        draft.meant_at = _if_late(received_at[position], now) if received_at else None
         is_due = sighting.cause is Cause.WATCH_DUE
         news = (observe.look_again if is_due else observe.take)(draft, sighting, policy)
         if news is not None:
@@ -61,11 +77,30 @@ def _inhibitors_first(sightings: Sequence[Sighting]) -> list[int]:
     return sorted(range(len(sightings)), key=is_late)
 
 
-def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now: datetime) -> Decision:
-    """What follows when the incident's deadline of this kind has passed. The deadline itself is used up."""
+def _if_late(due_at: datetime | None, now: datetime) -> datetime | None:
+    return due_at if due_at is not None and now - due_at > LATE else None
+
+
+def decide_deadline(
+    kind: DeadlineKind,
+    incident: Incident,
+    policy: Policy,
+    now: datetime,
+    *,
+    due_at: datetime | None = None,
+    pages_wait: bool = False,
+) -> Decision:
+    """What follows when the incident's deadline of this kind has passed. The deadline itself is used up.
+
+    ``due_at`` is when it passed, if that may be long ago. ``pages_wait``: nobody of the present step has been sent their page yet, it is kept
+    back or has not had its turn.
+    """
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
+    draft.meant_at = _if_late(due_at, now)
     draft.clear_deadlines(incident.id, kind)
-    if kind is DeadlineKind.ESCALATE:
+    if kind is DeadlineKind.ESCALATE and pages_wait:
+        escalation.wait_for_page(draft, incident)
+    elif kind is DeadlineKind.ESCALATE:
         is_vain = incident.escalation is not None and incident.escalation.is_step_unreachable
         reason = PageReason.NOBODY_REACHABLE if is_vain else PageReason.NOBODY_ANSWERED
         was_exhausted = incident.escalation is not None and incident.escalation.is_exhausted
@@ -80,6 +115,16 @@ def decide_deadline(kind: DeadlineKind, incident: Incident, policy: Policy, now:
         paging.page_in_office_hours(draft, incident, policy)
     elif kind is DeadlineKind.ACK_EXPIRE:
         answers.expire_acknowledgement(draft, incident, policy)
+    elif kind is DeadlineKind.ACKNOWLEDGE and incident.conduct.is_test:
+        drill.end_unanswered(draft, incident, policy)
     elif kind is DeadlineKind.ACKNOWLEDGE:
         lifecycle.comment_ticket(draft, paging.note_unacknowledged(draft, incident), policy)
+    return draft.finish()
+
+
+def decide_drill(order: drill.DrillOrder, snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
+    """What follows from the order to try a policy. Nothing, if there is no such policy."""
+    draft = Draft(snapshot, now)
+    if order.policy in policy.escalations:
+        drill.begin(draft, order, policy)
     return draft.finish()

@@ -29,7 +29,9 @@ class Facts:
     alerts: Mapping[AlertKey, AlertState] = field(default_factory=dict)
     """Of the alerts that are held back, and of those on which a watch is kept."""
     watches: Mapping[AlertKey, Watch] = field(default_factory=dict)
-    """Every watch that there is."""
+    """Every watch that there is, or those of the alerts that are looked at."""
+    uncounted: frozenset[IncidentId] = frozenset()
+    """Incidents whose members were not read: there are too many for one look."""
 
 
 def broken(facts: Facts) -> list[str]:
@@ -39,12 +41,13 @@ def broken(facts: Facts) -> list[str]:
         due = facts.deadlines.get(incident.id, frozenset())
         deliveries = facts.deliveries.get(incident.id, ())
         found += _has_a_next_action(incident, due)
-        found += _counts_its_alerts(incident, facts.members.get(incident.id, ()))
+        if incident.id not in facts.uncounted:
+            found += _counts_its_alerts(incident, facts.members.get(incident.id, ()))
+            found += _quiet_ends(incident, facts.members.get(incident.id, ()), facts.watches)
         found += _pages_only_while_triggered(incident, deliveries)
         found += _tickets_once(incident, deliveries, has_ticket=incident.id in facts.ticketed)
         found += _comment_waits(incident, deliveries)
         found += _quiet_pages_nobody(incident, due, deliveries)
-        found += _quiet_ends(incident, facts.members.get(incident.id, ()), facts.watches)
     found += _held_is_watched(facts)
     found += _none_explains_itself(facts.incidents)
     return found

@@ -226,6 +226,7 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
         replace(incident, state=IncidentState.RESOLVED, resolved_at=draft.now, resolved_by=by, clearing_since=None)
     )
     what = "all alerts have cleared" if incident.firing_count == 0 else "one of its alerts has cleared"
+    what = "the drill is over" if incident.conduct.is_test else what
     text = f"resolved by {by}" if by else f"resolved: {what}"
     draft.note(incident, "resolved", text, reason="by_hand" if by else "all_cleared", actor=by, for_ticket=True)
     if incident.collects_key:

@@ -27,6 +27,11 @@ def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
     known = draft.alert(alert.key)
     own = draft.incident(known.incident_id) if known else None
     judged = judge(alert, known, own, policy, draft.now)
+    if judged.verdict is Verdict.HEARTBEAT:
+        draft.find(Finding(alert.key, judged.verdict, judged.reason, None))
+        if judged.reason is VerdictReason.HEARD:
+            draft.hear(alert.source)
+        return None
     if judged.verdict is Verdict.NEW:
         label = sighting.label or classify(alert, policy.ruleset, draft.now)
         return admit(draft, sighting, label, known, own, judged, policy)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ingestd.core import dedup
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
-from ingestd.core.effects import Verdict
+from ingestd.core.effects import Verdict, VerdictReason
 from ingestd.core.enrich import enrich
 from ingestd.core.incident import AlertState, Incident, KnownAlert
 from ingestd.core.names import AlertStatus
@@ -73,7 +73,13 @@ def sight(
 def judge(
     alert: Alert, known: KnownAlert | None, incident: Incident | None, policy: Policy, now: datetime
 ) -> dedup.Judgement:
-    """What the alert is, by the numbers of the policy."""
+    """What the alert is, by the policy. A sign of life is nothing else, unless an incident of an earlier policy waits for its end."""
+    watchdog = policy.watchdogs.get(alert.source)
+    if watchdog is not None and watchdog.is_sign_of_life(alert):
+        if alert.status is AlertStatus.FIRING:
+            return dedup.Judgement(Verdict.HEARTBEAT, VerdictReason.HEARD)
+        if known is None or known.state is AlertState.CLEARED:
+            return dedup.Judgement(Verdict.HEARTBEAT, VerdictReason.WATCHDOG_ENDED)
     return dedup.judge(
         alert,
         known,

@@ -15,6 +15,7 @@ from ingestd.store import incidents as incident_store
 from ingestd.store.rows import row_of
 from ingestd.store.schema import alerts, deadlines, heartbeats, incidents, members, outbox, timeline
 
+
 def write(connection: Connection, decision: Decision, now: datetime) -> None:
     """Facts, effects, deadlines and timeline of the decision. An effect whose key exists is left alone."""
     dialect.upsert(connection, alerts, ["key"], [row_of(alert) for alert in decision.alerts])

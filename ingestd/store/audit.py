@@ -15,17 +15,18 @@ from ingestd.core.watch import Watch
 from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import alerts, deadlines, incidents, members, outbox, tickets, watches
 
-_BEARS_ON_A_PROMISE = or_(
+BEARS_ON_A_PROMISE = or_(
     outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.LEASED, DeliveryState.UNCERTAIN]),
     outbox.c.kind == EffectKind.TICKET_OPEN,
 )
+"""That a promise depends on a delivery: it is not settled, or it opens a ticket."""
 
 # Made once, since they are asked at every commit of the simulator.
 _NEWEST = select(incidents.c.id).order_by(incidents.c.number.desc()).limit(bindparam("most"))
 _INCIDENTS = select_of(incidents, Incident).order_by(incidents.c.number.desc()).limit(bindparam("most"))
 _OPEN = select(incidents.c.id).where(incidents.c.state.in_([IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED]))
 _MEMBERS = select_of(members, Member).where(members.c.incident_id.in_(_NEWEST), members.c.incident_id.in_(_OPEN))
-_DELIVERIES = select_of(outbox, Delivery).where(outbox.c.incident_id.in_(_NEWEST), _BEARS_ON_A_PROMISE)
+_DELIVERIES = select_of(outbox, Delivery).where(outbox.c.incident_id.in_(_NEWEST), BEARS_ON_A_PROMISE)
 _DEADLINES = select_of(deadlines, Deadline).where(deadlines.c.incident_id.in_(_NEWEST))
 _TICKETED = select(tickets.c.incident_id).where(tickets.c.incident_id.in_(_NEWEST))
 _WATCHES = select_of(watches, Watch)

@@ -22,6 +22,7 @@ class Metrics:
         self._count_what_comes_in(r)
         self._count_what_goes_out(r)
         self._count_what_concerns_the_daemon(r)
+        self._count_what_proves_that_paging_works(r)
 
     def _count_what_comes_in(self, r: CollectorRegistry) -> None:
         self.envelopes = Counter(
@@ -117,3 +118,19 @@ class Metrics:
         self.rule_tests_failing = Gauge(
             "ingestd_rule_tests_failing", "Tests that the rules in force do not pass.", registry=r
         )
+
+    def _count_what_proves_that_paging_works(self, r: CollectorRegistry) -> None:
+        self.audits = Counter("ingestd_audit_passes_total", "Audits by what they found.", ["result"], registry=r)
+        self.audit_findings = Gauge("ingestd_audit_findings", "Promises that do not hold.", ["promise"], registry=r)
+        self.audit_at = Gauge("ingestd_audit_last_success_timestamp_seconds", "When an audit last found nothing.", registry=r)
+        self.audit_seconds = Histogram(
+            "ingestd_audit_seconds", "How long one look took.", registry=r, buckets=_LATENCY_BUCKETS
+        )
+        self.audit_incidents = Counter("ingestd_audit_incidents_total", "Incidents that were audited.", registry=r)
+        self.heartbeats = Counter(
+            "ingestd_heartbeats_total", "Heartbeats to the watcher outside, by result.", ["result"], registry=r
+        )
+        self.heartbeat_age = Gauge(
+            "ingestd_source_silent_seconds", "Since when a source's watchdog was not heard.", ["source"], registry=r
+        )
+        self.drills = Counter("ingestd_drills_total", "Drills that have ended.", ["policy", "result"], registry=r)

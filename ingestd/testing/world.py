@@ -30,7 +30,7 @@ from ingestd.core.ruleset import DEFAULT_MATRIX, TeamRoute, TicketPlan
 from ingestd.core.sources import SourceKind
 from ingestd.intake.gate import Gate
 from ingestd.ports import Pager, ReceiptNews, TicketSystem
-from ingestd.store import answers, drills, contacts, inbox, incidents, migrate, outbox, receipts, timeline
+from ingestd.store import answers, contacts, drills, inbox, incidents, migrate, outbox, receipts, timeline
 from ingestd.store.answers import Answered
 from ingestd.store.reply_taking import Heard, Taken, take_mail, take_message
 from ingestd.telemetry.metrics import Metrics

@@ -4,9 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from ingestd.core.policy import Policy
 from ingestd.core.sources import ReadLimits
+from ingestd.core.windows import OneOff, TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatPlan:
+    """Who is told that all is well, and how often at most. The address is a secret."""
+
+    url: str = field(repr=False)
+    every_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledDrill:
+    """A drill by itself: of which policy, once each time that the window is open."""
+
+    policy: str
+    when: TimeWindow | OneOff
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarPlan:
+    """Where the calendar of a schedule comes from: an address, which is a secret, or a file. Its days are on the clock of ``zone``."""
+
+    schedule: str
+    zone: ZoneInfo
+    every_seconds: int
+    url: str = field(default="", repr=False)
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +50,10 @@ class Standing:
     keep_envelopes_seconds: int = 30 * 86_400
     hide: Callable[[str], str] = str
     """Takes our secrets out of what a service said: some repeat the request in their errors, and what they say is stored and shown."""
+
+    heartbeat: HeartbeatPlan | None = None
+    drills: tuple[ScheduledDrill, ...] = ()
+    calendars: tuple[CalendarPlan, ...] = ()
 
     def limits_of(self, source: str) -> ReadLimits:
         """How much of a body from this source is read."""

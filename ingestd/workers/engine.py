@@ -27,6 +27,7 @@ from ingestd.workers.janitor import JANITOR_SECONDS, Janitor
 from ingestd.workers.orphans import provide_for
 from ingestd.workers.processor import Processor
 from ingestd.workers.receipt_watch import ReceiptWatch
+from ingestd.workers.roster_watch import RosterWatch
 from ingestd.workers.timekeeper import Timekeeper
 from ingestd.workers.wake import Wake
 from ingestd.workers.watchdogs import Watchdogs
@@ -63,8 +64,6 @@ class Engine:
         self._metrics = metrics
         self._processor = processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
-        drills = Drills(database, current, clock, ids, metrics, self.wake)
-        self.watchdogs = Watchdogs(database, current, clock, metrics, self.wake)
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
         self.dispatchers: dict[str, Dispatcher] = {}
         receipts = ReceiptWatch(database, current, clock, metrics, self.wake, self.dispatchers)
@@ -84,27 +83,46 @@ class Engine:
         self.workers = [
             make("processor", processor.run_once, processor.idle_seconds),
             make("timekeeper", timekeeper.run_once, timekeeper.idle_seconds),
-            make("drills", drills.run_once, drills.idle_seconds),
-            make("watchdogs", self.watchdogs.run_once, self.watchdogs.idle_seconds),
             Worker("janitor", janitor.run_once, janitor.idle_seconds, metrics, idle_seconds_max=janitor_seconds),
         ]
-        heart = Heart(http, current, metrics)
-        self.auditor = Auditor(database, current, clock, metrics, self.wake, heart, audit_seconds or AUDIT_SECONDS)
-        if audit_seconds is not None:
-            audit = self.auditor
-            self.workers.append(
-                Worker("auditor", audit.run_once, audit.idle_seconds, metrics, idle_seconds_max=audit_seconds)
-            )
         self.wake.processor = self.workers[0].bell
         self.wake.timekeeper = self.workers[1].bell
-        self.wake.drills = next(worker for worker in self.workers if worker.name == "drills").bell
+        self._prove(ids, http, audit_seconds)
         follow = make("receipts", receipts.run_once, receipts.idle_seconds)
         tell = make("contacts", contacts.run_once, contacts.idle_seconds)
         self.wake.receipts, self.wake.contacts = follow.bell, tell.bell
         self.workers += [follow, tell]
+        self._watch_roster()
         for connector in connectors.values():
             self._hire(connector)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _watch_roster(self) -> None:
+        watch = RosterWatch(self._database, self._current, self._clock, self.wake)
+        worker = self._make_worker("roster", watch.run_once, watch.idle_seconds)
+        self.wake.roster = worker.bell
+        self.workers.append(worker)
+
+    def _prove(self, ids: IdSource, http: HttpClient | None, audit_seconds: float | None) -> None:
+        """Who sees to it that paging works: drills, watchdogs of sources, and the auditor, if there is to be one."""
+        database, current, clock, metrics, make = (
+            self._database,
+            self._current,
+            self._clock,
+            self._metrics,
+            self._make_worker,
+        )
+        drills = Drills(database, current, clock, ids, metrics, self.wake)
+        self.watchdogs = Watchdogs(database, current, clock, metrics, self.wake)
+        heart = Heart(http, current, metrics)
+        seconds = audit_seconds or AUDIT_SECONDS
+        self.auditor = audit = Auditor(database, current, clock, metrics, self.wake, heart, seconds)
+        drilling = make("drills", drills.run_once, drills.idle_seconds)
+        self.wake.drills = drilling.bell
+        self.workers += [drilling, make("watchdogs", self.watchdogs.run_once, self.watchdogs.idle_seconds)]
+        if audit_seconds is not None:
+            auditing = Worker("auditor", audit.run_once, audit.idle_seconds, metrics, idle_seconds_max=seconds)
+            self.workers.append(auditing)
 
     def _hire(self, connector: TicketSystem | Pager) -> Worker:
         dispatcher = self._make_dispatcher(connector)
@@ -125,6 +143,7 @@ class Engine:
                 dispatcher.use(connector)
                 self.wake.dispatchers[name].ring()
         self.wake.contacts.ring()  # addresses may have been corrected
+        self.wake.roster.ring()  # other people may be on call
         self.wake.timekeeper.ring()  # other rules may not hold back what these did
 
     async def start(self, *, is_only_daemon: bool) -> None:

@@ -15,13 +15,14 @@ import structlog
 from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
-from ingestd.core import sources
+from ingestd.core import drill, sources
 from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
-from ingestd.core.decide import decide_alerts
+from ingestd.core.decide import decide_alerts, decide_drill
+from ingestd.core.draft import Snapshot
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
 from ingestd.core.names import EnvelopeId
 from ingestd.core.sources import ReadLimits
-from ingestd.store import apply, dialect, inbox, roster, snapshot
+from ingestd.store import apply, dialect, drills, inbox, incidents, roster, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
 from ingestd.telemetry import log_events
@@ -92,7 +93,7 @@ class LastRead:
 
 def disposition_of(findings: Sequence[dict[str, Any]]) -> str:
     """The one word for what became of an envelope: the most that any of its alerts brought about."""
-    order = ("incident", "joined", "resolved", "vanished", "held", "duplicate", "ignored")
+    order = ("incident", "joined", "resolved", "vanished", "held", "heartbeat", "duplicate", "ignored")
     found = {_weight(finding) for finding in findings}
     return next((word for word in order if word in found), "empty")
 
@@ -105,6 +106,7 @@ def _weight(finding: dict[str, Any]) -> str:
         Verdict.VANISHED: "vanished",
         Verdict.REPEAT: "duplicate",
         Verdict.HELD: "held",
+        Verdict.HEARTBEAT: "heartbeat",
     }.get(finding["verdict"], "ignored")
 
 
@@ -149,6 +151,9 @@ def process_batch(
             continue
         if room <= 0:
             break
+        if envelope.kind == drill.KIND:
+            _decide_drill(connection, report, envelope, standing, now)
+            continue
         parsed = last.read(envelope, standing)
         if isinstance(parsed, Unreadable):
             _quarantine(connection, report, envelope, parsed, standing, now)
@@ -170,14 +175,36 @@ def _decide(
     arrived = [alert for part in slices for alert in part.alerts]
     truncated = [part.parsed.truncated_count for part in slices for _ in part.alerts]
     sightings, known = snapshot.load(connection, arrived, standing.policy, now, truncated)
-    decision = decide_alerts(sightings, known, standing.policy, now)
+    received_at = [part.envelope.received_at for part in slices for _ in part.alerts]
+    decision = decide_alerts(sightings, known, standing.policy, now, received_at)
     apply.write(connection, decision, now)
     report.note(decision)
+    for source in decision.heard:
+        report.note(self_report.source_heard(connection, source, standing.policy, now))
     findings = iter(decision.findings)
     for part in slices:
         mine = [next(findings) for _ in part.alerts]
         report.findings.extend((part.envelope.source, finding) for finding in mine)
         _finish(connection, report, part, [_plain(finding) for finding in mine], standing, now)
+
+
+def _decide_drill(
+    connection: Connection, report: BatchReport, envelope: Envelope, standing: Standing, now: datetime
+) -> None:
+    """An order to try a policy. It counts among no alerts and no incidents."""
+    order = drill.order_of(envelope.body)
+    snapshot_of_now = Snapshot(next_number=incidents.next_number(connection))
+    decision = decide_drill(order, snapshot_of_now, standing.policy, now)
+    apply.write(connection, decision, now)
+    report.note(decision)
+    for incident in decision.incidents:
+        drills.opened(connection, order.id, incident.id)
+    if not decision.incidents:
+        drills.end(connection, order.id, "failed", now)
+    findings = [_plain(finding) for finding in decision.findings]
+    word = disposition_of(findings)
+    inbox.mark_done(connection, envelope.id, disposition=word, alert_count=0, findings=findings, now=now)
+    report.envelopes.append((envelope, word, ""))
 
 
 def _finish(

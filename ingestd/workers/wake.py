@@ -17,6 +17,7 @@ class Wake:
         self.drills = Bell()
         self.receipts = Bell()
         self.contacts = Bell()
+        self.roster = Bell()
         self.dispatchers: dict[str, Bell] = {}
 
     def after(self, connectors: Iterable[str], *, has_deadlines: bool) -> None:
