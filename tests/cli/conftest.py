@@ -64,7 +64,7 @@ class FakeDaemon:
         app.router.add_get("/api/v1/status", self._show_status)
         app.router.add_get("/api/v1/incidents", self._list_incidents)
         app.router.add_get("/api/v1/incidents/{id}", self._show_incident)
-        app.router.add_post("/api/v1/incidents/{id}/{verb:ack|resolve|note}", self._answer)
+        app.router.add_post("/api/v1/incidents/{id}/{verb:ack|unack|resolve|note|escalate|handover|assign}", self._answer)
         app.router.add_get("/api/v1/explain", self._explain)
         app.router.add_get("/api/v1/envelopes", self._list_envelopes)
         app.router.add_get("/api/v1/envelopes/{id}", self._show_envelope)
@@ -136,11 +136,13 @@ class FakeDaemon:
         by, name = body.get("by", "asha"), incident["id"]
         if verb == "note":
             return _told(incident, f"the note is on the timeline of {name}", is_first=True)
+        if verb in {"escalate", "handover", "assign"}:
+            return _told(incident, f"{by}: {verb} of {name}", is_first=True)
         if verb == "ack" and incident["state"] != "triggered":
             return _told(
                 incident, f"{incident['acknowledged_by']} was first: acknowledged {name}; nothing changed", False
             )
-        incident["state"] = {"ack": "acknowledged", "resolve": "resolved"}[verb]
+        incident["state"] = {"ack": "acknowledged", "unack": "triggered", "resolve": "resolved"}[verb]
         incident["acknowledged_by"] = by
         return _told(incident, f"{by} {incident['state']} {name}", is_first=True)
 

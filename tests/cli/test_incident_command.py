@@ -168,3 +168,20 @@ def test_what_does_not_exist_is_said_with_a_hint(shell):
 def test_what_is_no_incident_is_a_usage_error_and_asks_nobody(shell, daemon, text):
     assert shell("incident", "show", text).exit_code == 2
     assert not daemon.calls
+
+
+@pytest.mark.parametrize(
+    ("words", "verb", "body"),
+    [
+        (("escalate", "1042", "--why", "needs a DBA"), "escalate", {"text": "needs a DBA"}),
+        (("handover", "1042", "L3", "--why", "kernel bug"), "handover", {"to": "L3", "text": "kernel bug"}),
+        (("assign", "1042", "ben"), "assign", {"to": "ben", "text": ""}),
+        (("unack", "1042"), "unack", {}),
+    ],
+)
+def test_what_people_do_to_an_incident_is_asked_of_the_daemon(shell, daemon, gateway, words, verb, body):
+    shown = shell("incident", *words, "--by", "asha")
+    assert shown.exit_code == 0
+    assert shown.stdout.strip()
+    assert daemon.calls[-1].path.endswith(f"/INC-1042/{verb}")
+    assert daemon.calls[-1].body == {"via": "cli", "by": "asha", **body}

@@ -224,3 +224,71 @@ async def test_a_failure_of_our_own_tells_nothing_of_our_insides(office, open_do
     answer = await client.post(ACK, headers=auth("hands"))
     assert answer.status == 500
     assert "secret inside" not in await answer.text()
+
+
+async def said(client, auth, verb, **body):
+    answer = await client.post(f"/api/v1/incidents/INC-1001/{verb}", headers=auth("hands"), json={"by": "ada", **body})
+    assert answer.status == 200, await answer.text()
+    return await answer.json()
+
+
+async def test_escalated_the_answer_says_who_is_paged_now(office, client, auth):
+    office.fires()
+    told = await said(client, auth, "escalate", text="needs a DBA")
+    assert (told["is_first"], told["text"]) == (True, "ada escalated INC-1001: paging bo")
+    timeline = (await get(client, auth, "/api/v1/incidents/INC-1001"))["timeline"]
+    assert "escalated by ada (api): needs a DBA" in [line["text"] for line in timeline]
+
+
+@pytest.mark.parametrize(("to", "shown"), [("L3", "L3"), ("cy", "cy"), ("person:cy", "cy")])
+async def test_handed_over_the_answer_says_to_whom(office, client, auth, to, shown):
+    office.fires()
+    told = await said(client, auth, "handover", to=to)
+    assert told["text"] == f"ada handed INC-1001 over to {shown}: paging cy"
+
+
+async def test_assigned_twice_the_second_changes_nothing(office, client, auth):
+    office.fires()
+    assert (await said(client, auth, "assign", to="bo"))["text"] == "bo is in charge of INC-1001"
+    again = await said(client, auth, "assign", to="bo")
+    assert (again["is_first"], again["text"]) == (False, "bo is in charge of INC-1001 already; nothing changed")
+    assert office.incident().assignee == "bo"
+
+
+async def test_an_acknowledgement_is_taken_back_once(office, client, auth):
+    office.fires()
+    await said(client, auth, "ack")
+    assert (await said(client, auth, "unack"))[
+        "text"
+    ] == "ada took the acknowledgement of INC-1001 back: paging begins anew"
+    again = await said(client, auth, "unack")
+    assert (again["is_first"], again["text"]) == (False, "nobody has acknowledged INC-1001; nothing changed")
+    assert office.incident().state.value == "triggered"
+
+
+@pytest.mark.parametrize(
+    ("verb", "to", "error", "hint"),
+    [
+        ("assign", "boo", "there is no person 'boo'", 'did you mean "bo"?'),
+        (
+            "handover",
+            "schedule:nights",
+            "there is nobody called 'schedule:nights' to hand over to",
+            "known: L2, L3, ada, bo, cy",
+        ),
+        ("handover", "assignee", "there is nobody called 'assignee' to hand over to", "known: L2, L3, ada, bo, cy"),
+    ],
+)
+async def test_a_receiver_who_is_not_there_is_refused_with_who_is(office, client, auth, verb, to, error, hint):
+    office.fires()
+    before = office.everything()
+    answer = await client.post(f"/api/v1/incidents/INC-1001/{verb}", headers=auth("hands"), json={"to": to})
+    assert (answer.status, await answer.json()) == (400, {"error": error, "hint": hint})
+    assert office.everything() == before
+
+
+@pytest.mark.parametrize("verb", ["escalate", "handover", "assign", "unack"])
+async def test_who_may_only_look_may_not_answer(office, client, auth, verb):
+    office.fires()
+    answer = await client.post(f"/api/v1/incidents/INC-1001/{verb}", headers=auth("eyes"), json={"to": "bo"})
+    assert answer.status == 403
