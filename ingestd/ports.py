@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from ingestd.chat import ChatSender, no_chat
 from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, PersonName, Severity
 
 # ---------------------------------------------------------------------------------------------- the network
+
+
+REPLY_BYTES_MAX: Final = 1 << 20
+"""How much of a reply is read unless the request says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,13 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout_seconds: float = 20.0
+    reply_bytes_max: int = REPLY_BYTES_MAX
+    """Where the body of the reply is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One answer. ``headers`` have lower-case names; ``body`` is cut at 1 MiB."""
+    """One answer. ``headers`` have lower-case names; ``body`` is cut where the request says, at 1 MiB if it does not."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -268,7 +274,7 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class PageReceipt:
-    """What the service said. ``id`` finds later receipts; ``is_final`` means that no receipt will follow."""
+    """What the service said. ``id`` finds later receipts; ``is_final`` means that nothing more can be heard, told or asked (``Following``)."""
 
     id: str
     text: str = ""

@@ -50,6 +50,7 @@ class SmsPager:
         if not _E164.fullmatch(number):
             raise RequestRejected(
                 f"{number[:30]!a} is not a phone number of the form +493012345678",
+                is_for_contact=True,
                 hint="correct the person's phone number in the configuration",
             )
         request = self._vendor.send_request(number, self.words(text, key), key)
@@ -72,6 +73,11 @@ class SmsPager:
             return self._vendor.read_find(await self._http.send(request), text, key)
         except DeliveryError:
             return None
+
+    async def follow(self, receipt_id: str) -> ReceiptNews | None:
+        """What has become of a message that the service took; None if it cannot be asked."""
+        request = self._vendor.follow_request(receipt_id)
+        return None if request is None else self._vendor.read_follow(await self._http.send(request))
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:
         """What the service POSTed to ``{external_url}/api/v1/receipts/{name}``; ``url`` is that public form."""

@@ -46,16 +46,31 @@ class TwilioFake(SmsServer):
         """Further logins: key sid to secret."""
         self.opted_out: set[str] = set()
         """Numbers that answered STOP."""
+        self.refusals: dict[str, int] = {}
+        """Numbers that get nothing, with the code that says why."""
         self.reply_url = ""
         """Where messages that come in are POSTed: "A message comes in" in the console."""
         self.incoming_count = 0
+
+    def hears(self, number: str, text: str) -> None:
+        """Somebody texts to the account's number: Twilio itself minds what ends and resumes messages to them."""
+        word = text.strip().upper()
+        if word in {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"}:
+            self.opted_out.add(number)
+        elif word in {"START", "YES", "UNSTOP"}:
+            self.opted_out.discard(number)
+
+    def become(self, sid: str, status: str, error_code: int | None = None) -> None:
+        """What has become of a message, told to who asks; nobody is called."""
+        [message] = [message for message in self.messages if message.id == sid]
+        message.status, message.error_code = status, error_code
 
     def receipt_for(
         self, sid: str, status: str, error_code: int | None = None, *, token: str = ""
     ) -> tuple[str, dict[str, str], bytes]:
         """URL, headers and body of the callback that Twilio would POST now; the message takes on the status."""
+        self.become(sid, status, error_code)
         [message] = [message for message in self.messages if message.id == sid]
-        message.status, message.error_code = status, error_code
         fields = {
             "SmsSid": sid,
             "SmsStatus": status,
@@ -174,6 +189,8 @@ class TwilioFake(SmsServer):
             return _error(400, 21211, f"Invalid 'To' Phone Number: {to}")
         if to in self.opted_out:
             return _refusal(Fault.OPTED_OUT)
+        if to in self.refusals:
+            return _error(400, self.refusals[to], "Refused")
         if not form.get("From") and not form.get("MessagingServiceSid"):
             return _error(400, 21603, "A 'From' phone number is required.")
         if not form.get("Body"):

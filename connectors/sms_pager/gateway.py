@@ -78,6 +78,14 @@ class Gateway:
         """Always None."""
         return None
 
+    def follow_request(self, receipt_id: str) -> HttpRequest | None:  # noqa: ARG002 (there is nobody to ask)
+        """Always None: a gateway is not asked anything."""
+        return None
+
+    def read_follow(self, reply: HttpReply) -> ReceiptNews | None:  # noqa: ARG002 (as above)
+        """Always None."""
+        return None
+
     def check_request(self) -> HttpRequest | None:
         """Always None: which request would send nothing is not known."""
         return None

@@ -74,7 +74,7 @@ class Twilio:
         )
 
     def read_send(self, reply: HttpReply) -> PageReceipt:
-        """The message's sid. It is final if no receipt will be POSTed."""
+        """The message's sid. It is final if the message has arrived already."""
         if reply.status not in {200, 201}:
             raise self._failure(reply)
         answer = json_object(reply.body) or {}
@@ -133,10 +133,24 @@ class Twilio:
         sid, status = values.get("MessageSid", ""), values.get("MessageStatus", "")
         if not _SID.fullmatch(sid) or status not in _RANKS:
             return None
-        code = _code(values.get("ErrorCode"))
-        word = "delivered" if status in _ARRIVED else "failed" if status in _LOST else "pending"
-        detail = f"{status}: {twilio_codes.meaning(code)}" if code else status
-        return ReceiptNews(receipt_id=sid, status=word, rank=_RANKS[status], detail=detail)
+        return _news(sid, status, _code(values.get("ErrorCode")))
+
+    def follow_request(self, receipt_id: str) -> HttpRequest | None:
+        """The message as Twilio has it: also for who cannot be called back."""
+        if not _SID.fullmatch(receipt_id):
+            return None
+        url = f"{self._messages_url.removesuffix('.json')}/{receipt_id}.json"
+        return HttpRequest("GET", url, self._headers(), timeout_seconds=self._settings.timeout_seconds)
+
+    def read_follow(self, reply: HttpReply) -> ReceiptNews | None:
+        """What the message's status says."""
+        if reply.status != 200:
+            raise self._failure(reply)
+        answer = json_object(reply.body) or {}
+        sid, status = answer.get("sid"), answer.get("status")
+        if not isinstance(sid, str) or not _SID.fullmatch(sid) or not isinstance(status, str) or status not in _RANKS:
+            raise ReplyUnreadable("Twilio's answer about a message cannot be read")
+        return _news(sid, status, _code(answer.get("error_code")))
 
     def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:
         """What an incoming message says. Twilio answers HELP itself where it says so in ``OptOutType``; then there is nothing to do."""
@@ -166,8 +180,8 @@ class Twilio:
         if not isinstance(sid, str) or not _SID.fullmatch(sid):
             return None
         status = message.get("status")
-        is_final = not self._receipt_url or status in _ARRIVED
-        return PageReceipt(id=sid, text=f"Twilio: {words(status)}", is_final=is_final)
+        # It can be asked what became of the message, so more is to be heard even if Twilio cannot call us.
+        return PageReceipt(id=sid, text=f"Twilio: {words(status)}", is_final=status in _ARRIVED)
 
     def _failure(self, reply: HttpReply) -> DeliveryError:
         answer = json_object(reply.body) or {}
@@ -183,6 +197,13 @@ class Twilio:
             user, secret = settings.account_sid, settings.auth_token
         login = base64.b64encode(f"{user}:{secret.get_secret_value()}".encode()).decode("ascii")
         return {"Authorization": f"Basic {login}", "Accept": "application/json"}
+
+
+def _news(sid: str, status: str, code: int) -> ReceiptNews:
+    word = "delivered" if status in _ARRIVED else "failed" if status in _LOST else "pending"
+    detail = f"{status}: {twilio_codes.meaning(code)}" if code else status
+    is_dead = word == "failed" and code in twilio_codes.DEAD
+    return ReceiptNews(receipt_id=sid, status=word, rank=_RANKS[status], detail=detail, is_contact_dead=is_dead)
 
 
 def _code(value: object) -> int:

@@ -9,10 +9,21 @@ from typing import Final
 
 from ingestd.errors import CredentialsRejected, DeliveryError, RequestRejected, TryLater
 
-RECIPIENT: Final = {
+DEAD: Final = {
     21211: "the number is not valid",
     21614: "the number cannot get text messages",
     21610: "the person has opted out by answering STOP",
+    30006: "the number is a landline or not reachable by any carrier",
+}
+"""The number itself is the cause, for certain and for good: it is not used any more, here or by another vendor."""
+
+RECIPIENT: Final = {
+    30004: "the number is blocked",
+    30005: "the handset is unknown or gone",
+}
+"""The receiver is the cause, perhaps only for now: another vendor would do no better, another channel is needed."""
+
+REQUEST: Final = {
     21612: "the number cannot be reached from this sender",
     21408: "texting to this country is not enabled for the account",
     21608: "a trial account may text verified numbers only",
@@ -20,11 +31,8 @@ RECIPIENT: Final = {
     21602: "the message has no text",
     21603: "the request names no sender",
     21604: "the request names no recipient",
-    30004: "the number is blocked",
-    30005: "the handset is unknown or gone",
-    30006: "the number is a landline or not reachable by this carrier",
 }
-"""Will never work for this person: another channel is needed."""
+"""This account will never send it; another vendor may."""
 
 ACCOUNT: Final = {
     20003: "the login is refused",
@@ -67,7 +75,7 @@ _HINTS: Final = {
 
 def meaning(code: int) -> str:
     """The code in words; just the number if it is not known here."""
-    known = RECIPIENT.get(code) or ACCOUNT.get(code) or TRANSIENT.get(code)
+    known = {**DEAD, **RECIPIENT, **REQUEST, **ACCOUNT, **TRANSIENT}.get(code)
     return f"{known} ({code})" if known else f"error {code}"
 
 
@@ -75,7 +83,9 @@ def failure_by_code(code: int, *, after_seconds: float | None = None) -> Deliver
     """What a code means for the delivery; None if it is not known here."""
     told = f"Twilio: {meaning(code)}"
     hint = _HINTS.get(code, "")
-    if code in RECIPIENT:
+    if code in DEAD or code in RECIPIENT:
+        return RequestRejected(told, is_for_contact=True, is_contact_dead=code in DEAD, hint=hint)
+    if code in REQUEST:
         return RequestRejected(told, hint=hint)
     if code in ACCOUNT:
         return CredentialsRejected(told, hint=hint)

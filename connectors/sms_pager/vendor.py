@@ -36,6 +36,14 @@ class Vendor(Protocol):
         """The receipt of the listed message that is this page; None if there is none that may still arrive."""
         ...
 
+    def follow_request(self, receipt_id: str) -> HttpRequest | None:
+        """The request that tells what became of a message; None if the service cannot be asked."""
+        ...
+
+    def read_follow(self, reply: HttpReply) -> ReceiptNews | None:
+        """What has become of it. Raises as ``read_send`` does if the service does not say."""
+        ...
+
     def check_request(self) -> HttpRequest | None:
         """A request that changes nothing and shows that the account is accepted; None if the service has none."""
         ...

@@ -40,6 +40,9 @@ _SMS_ACCOUNT: Final = {
     "15": "the sender may not be used",
 }
 
+_SMS_CONTACT: Final = {"7": "the number is barred", "22": "no network is known for the number"}
+"""The receiver is the cause: another channel is needed. Whether for good, Vonage does not say."""
+
 _RECEIPTS: Final = {
     "submitted": ("pending", 1),
     "delivered": ("delivered", 2),
@@ -108,6 +111,14 @@ class Vonage:
         return None
 
     def read_find(self, reply: HttpReply, text: PageText, key: EffectKey) -> PageReceipt | None:  # noqa: ARG002 (as above)
+        """Always None."""
+        return None
+
+    def follow_request(self, receipt_id: str) -> HttpRequest | None:  # noqa: ARG002 (there is nobody to ask)
+        """Always None: no request for that is documented."""
+        return None
+
+    def read_follow(self, reply: HttpReply) -> ReceiptNews | None:  # noqa: ARG002 (as above)
         """Always None."""
         return None
 
@@ -189,10 +200,10 @@ def _read_parts(answer: Mapping[str, Any] | None) -> PageReceipt:
 
 
 def _part_failure(status: str, said: str) -> DeliveryError:
-    known = _SMS_RETRY.get(status) or _SMS_ACCOUNT.get(status) or said or "refused"
+    known = {**_SMS_RETRY, **_SMS_ACCOUNT, **_SMS_CONTACT}.get(status) or said or "refused"
     told = f"Vonage: {known} (status {words(status)})"
     if status in _SMS_RETRY:
         return TryLater(told)
     if status in _SMS_ACCOUNT:
         return CredentialsRejected(told, hint="mend the account in the Vonage dashboard")
-    return RequestRejected(told)
+    return RequestRejected(told, is_for_contact=status in _SMS_CONTACT)

@@ -213,7 +213,8 @@ class OutsidePager:
         self.unfit: dict[str, bool] = {}
         """Addresses that get no page, with whether that is certain and for good."""
         self.knows: dict[str, str] = {}
-        """What the service says when it is asked about a page, by the receipt's id; of others it says that they are on their way."""
+        """What the service says when it is asked about a page, by the receipt's id: ``delivered``, ``failed``, or ``dead`` if the
+        number is none; of others it says that they are on their way."""
         self.faults: list[Fault] = []
         self.sent: list[SentPage] = []
         self._now = now
@@ -257,8 +258,12 @@ class OutsidePager:
         """See ``Following``."""
         self._on_call(f"before {self.name} follow")
         self._turn_away(None)
-        status = self.knows.get(receipt_id, "pending")
-        return ReceiptNews(receipt_id, status, RANKS[status])
+        status = self.knows.get(receipt_id, "")
+        if not status:
+            is_ours = receipt_id in {f"R-{number}" for number in range(1, len(self.sent) + 1)}
+            return ReceiptNews(receipt_id, "pending", RANKS["pending"]) if is_ours else None
+        word = "failed" if status == "dead" else status
+        return ReceiptNews(receipt_id, word, RANKS[word], f"the service says {status}", status == "dead")
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
         """See ``Pager``."""

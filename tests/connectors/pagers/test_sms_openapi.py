@@ -99,10 +99,11 @@ async def test_requests_and_answers_keep_twilios_contract(contract, make_page, s
     pager = factory.build("sms", configured, ConnectorTools(witness, lambda _options: None, "https://i.example.com"))
     page = make_page(contact=Contact(PersonName("asha"), "Asha", Channel.SMS, "+15558675310"))
     key = EffectKey("INC-1042/sms/page/1")
-    await pager.page(page, key)
+    receipt = await pager.page(page, key)
     await pager.find_page(page, key)
+    await pager.follow(receipt.id)
     await pager.check()
-    assert [request.method for request, _ in witness.seen] == ["POST", "GET", "GET"]
+    assert [request.method for request, _ in witness.seen] == ["POST", "GET", "GET", "GET"]
     for request, reply in witness.seen:
         check_request(contract, request)
         check_reply(contract, request, reply)

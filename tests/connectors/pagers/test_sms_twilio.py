@@ -11,7 +11,7 @@ import pytest
 from connectors.sms_pager import factory
 from connectors.sms_pager.fake import Fault, TwilioFake
 from connectors.sms_pager.settings import SmsPagerSettings
-from connectors.sms_pager.twilio_codes import ACCOUNT, RECIPIENT, TRANSIENT
+from connectors.sms_pager.twilio_codes import ACCOUNT, DEAD, RECIPIENT, REQUEST, TRANSIENT
 from ingestd.core.names import Channel, EffectKey, PersonName
 from ingestd.errors import (
     CredentialsRejected,
@@ -73,8 +73,9 @@ async def test_an_api_key_signs_in_instead_of_the_token(twilio, page):
     twilio.api_keys[key_sid] = "secret-of-the-key"
     pager = build(twilio, api_key_sid=key_sid, api_key_secret="secret-of-the-key", auth_token=None)
     receipt = await pager.page(page, KEY)
-    assert receipt.is_final, "without the token nobody could check a callback, so none is asked for"
-    assert twilio.messages[0].receipt_url == ""
+    assert twilio.messages[0].receipt_url == "", "without the token nobody could check a callback, so none is asked for"
+    assert not receipt.is_final
+    assert (await pager.follow(receipt.id)).status == "pending"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ async def test_an_api_key_signs_in_instead_of_the_token(twilio, page):
 async def test_no_callback_is_asked_to_where_the_internet_cannot_reach(twilio, page, external_url):
     receipt = await build(twilio, external_url).page(page, KEY)
     assert twilio.messages[0].receipt_url == ""
-    assert receipt.is_final
+    assert not receipt.is_final, "Twilio cannot call us, and can be asked"
 
 
 async def test_a_simulator_on_this_machine_may_call_this_machine(twilio, page):
@@ -147,12 +148,54 @@ class Saying:
 
 
 @pytest.mark.parametrize(
-    ("codes", "expected"), [(RECIPIENT, RequestRejected), (ACCOUNT, CredentialsRejected), (TRANSIENT, TryLater)]
+    ("codes", "expected"),
+    [
+        (DEAD, RequestRejected),
+        (RECIPIENT, RequestRejected),
+        (REQUEST, RequestRejected),
+        (ACCOUNT, CredentialsRejected),
+        (TRANSIENT, TryLater),
+    ],
 )
 async def test_each_code_of_twilio_has_its_meaning(page, codes, expected):
     for code in codes:
         with pytest.raises(expected, match=str(code)):
             await build(Saying(answer(400, code))).page(page, KEY)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_for_contact", "is_contact_dead"),
+    [
+        (21211, True, True),
+        (21614, True, True),
+        (21610, True, True),
+        (30006, True, True),
+        (30005, True, False),
+        (30004, True, False),
+        (21408, False, False),
+        (21612, False, False),
+        (21608, False, False),
+        (99999, False, False),
+    ],
+)
+async def test_a_refusal_says_whose_fault_it_is(twilio, page, code, is_for_contact, is_contact_dead):
+    twilio.refusals[page.contact.address] = code
+    twilio.refusals[ASHA.address] = code
+    with pytest.raises(RequestRejected) as caught:
+        await build(twilio).page(replace(page, contact=ASHA), KEY)
+    assert (caught.value.is_for_contact, caught.value.is_contact_dead) == (is_for_contact, is_contact_dead)
+    assert twilio.messages == []
+
+
+async def test_a_stop_ends_messages_to_a_number_until_a_start(twilio, page):
+    pager, asha = build(twilio), replace(page, contact=ASHA)
+    twilio.hears(ASHA.address, " stop ")
+    with pytest.raises(RequestRejected) as caught:
+        await pager.page(asha, KEY)
+    assert caught.value.is_contact_dead
+    twilio.hears(ASHA.address, "START")
+    await pager.page(asha, KEY)
+    assert len(twilio.messages) == 1
 
 
 @pytest.mark.parametrize(
@@ -289,6 +332,32 @@ async def test_a_failure_says_why(twilio, page):
     receipt = await pager.page(page, KEY)
     news = pager.read_receipt(*twilio.receipt_for(receipt.id, "undelivered", 30005))
     assert news.detail == "undelivered: the handset is unknown or gone (30005)"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_dead"),
+    [("undelivered", 30006, True), ("undelivered", 30005, False), ("failed", 21610, True), ("delivered", 30006, False)],
+)
+async def test_a_callback_tells_a_dead_number_apart(twilio, page, status, code, is_dead):
+    pager = build(twilio)
+    receipt = await pager.page(page, KEY)
+    assert pager.read_receipt(*twilio.receipt_for(receipt.id, status, code)).is_contact_dead is is_dead
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        HttpReply(200, {}, b"[]"),
+        HttpReply(200, {}, b'{"sid": "SM", "status": "sent"}'),
+        HttpReply(200, {}, b'{"sid": "SM' + b"1" * 32 + b'", "status": "teleported"}'),
+        HttpReply(200, {}, b'{"sid": 7, "status": null}'),
+        HttpReply(404, {}, b"{}"),
+        HttpReply(503, {}, b"<html>busy</html>"),
+    ],
+)
+async def test_an_answer_about_a_message_that_cannot_be_read_is_no_news(reply):
+    with pytest.raises(DeliveryError):
+        await build(Saying(reply)).follow("SM" + "1" * 32)
 
 
 async def test_a_callback_is_believed_with_either_live_token(twilio, page):

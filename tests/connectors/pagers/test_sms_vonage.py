@@ -145,6 +145,22 @@ async def test_200_is_no_success_in_the_sms_api(page, status, expected):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("status", "is_for_contact"), [("7", True), ("22", True), ("3", False), ("29", False)])
+async def test_a_barred_number_is_the_receivers_matter(page, status, is_for_contact):
+    reply = {"message-count": "1", "messages": [{"status": status, "error-text": "said so"}]}
+    with pytest.raises(RequestRejected) as caught:
+        await build(Saying(reply), api="sms").page(page, KEY)
+    assert (caught.value.is_for_contact, caught.value.is_contact_dead) == (is_for_contact, False)
+
+
+async def test_vonage_cannot_be_asked_what_became_of_a_message(vonage, page):
+    pager = build(vonage)
+    receipt = await pager.page(page, KEY)
+    count = len(vonage.requests)
+    assert await pager.follow(receipt.id) is None
+    assert len(vonage.requests) == count
+
+
 async def test_a_message_that_was_taken_in_part_is_no_success(page):
     reply = {"messages": [{"status": "0", "message-id": "1"}, {"status": "5"}]}
     with pytest.raises(OutcomeUnknown, match="only a part"):
