@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ingestd import __version__, wiring
 from ingestd.ambient import Chance, Clock, IdSource, SystemChance, SystemClock, SystemIds
+from ingestd.calendars.expansion import expand
 from ingestd.config.load import Loaded
 from ingestd.core.names import Channel, PersonName
 from ingestd.intake.gate import Gate
@@ -40,6 +41,9 @@ from ingestd.telemetry.metrics import Metrics
 from ingestd.web.desk import Desk
 from ingestd.web.routes import add_routes
 from ingestd.workers import page_test
+from ingestd.workers.calendar_fetch import read_calendar
+from ingestd.workers.calendars import IDLE_SECONDS as CALENDAR_IDLE_SECONDS
+from ingestd.workers.calendars import CalendarWatch
 from ingestd.workers.current import Current, Standing
 from ingestd.workers.engine import Engine
 from ingestd.workers.worker import Worker
@@ -137,7 +141,20 @@ class Daemon:
             "rule_watch", self._watch.run_once, self._watch.idle_seconds, self.metrics, idle_seconds_max=LOOK_SECONDS
         )
         loop = asyncio.get_running_loop()
-        self._beside = [loop.create_task(self._try_rules()), loop.create_task(watch.run())]
+        shifts = CalendarWatch(
+            self.database,
+            self._current,
+            ambient.clock,
+            self.metrics,
+            self.engine.wake,
+            http=self._http,
+            expand=expand,
+            read_file=read_calendar,
+        )
+        calendars = Worker(
+            "calendars", shifts.run_once, shifts.idle_seconds, self.metrics, idle_seconds_max=CALENDAR_IDLE_SECONDS
+        )
+        self._beside = [loop.create_task(one) for one in (self._try_rules(), watch.run(), calendars.run())]
 
     async def _listen(self, at: tuple[str, int]) -> None:
         config = self.loaded.config

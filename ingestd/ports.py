@@ -374,9 +374,6 @@ class Wording(Protocol):
         ...
 
 
-# ---------------------------------------------------------------------------------------------- plug-ins
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectorTools:
     """What a connector is given. ``external_url`` is where people and services reach ingestd; may be empty."""
@@ -385,8 +382,9 @@ class ConnectorTools:
     mail: Callable[[Mapping[str, Any]], MailSender]
     """Makes a sender from the plain mapping of a ``smtp:`` or ``maildir:`` setting (see ``ingestd.net.mail_sender``)."""
     external_url: str = ""
-    chat: Callable[[str, float], ChatSender] = no_chat
-    """Makes a sender from an address and a time limit in seconds (see ``ingestd.net.chat_sender``)."""
+    chat: Callable[[str, float], ChatSender] = (
+        no_chat  # an address, and a time limit in seconds: see ``net.chat_sender``
+    )
 
 
 class ConnectorFactory(Protocol):

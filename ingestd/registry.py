@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from ingestd.config.load import ConnectorModels, Loaded, settings_of
 from ingestd.config.problems import ConfigProblems, Problem, did_you_mean
+from ingestd.core.names import Channel
 from ingestd.errors import IngestdError
 from ingestd.ports import ConnectorFactory, ConnectorTools, Pager, TicketSystem
 
@@ -80,6 +81,7 @@ class Registry:
             *self._misused_pagers(made),
             *self._misused_ticket_systems(made),
             *self._unknown_ticket_options(made),
+            *self._unknown_addresses(made),
         ]
         if problems:
             raise ConfigProblems(problems)
@@ -105,6 +107,27 @@ class Registry:
                 text = f'connector "{name}" opens no tickets, but rule "{rule}" wants one there'
                 found.append(self._loaded.problem_at(("connectors", name), "ticket", text))
         return found
+
+    def _unknown_addresses(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
+        """A name that no connector of the chat channel knows reaches nobody. One that does not say which it knows takes any."""
+        config = self._loaded.config
+        connectors = [made.get(route.to) for route in config.channels.get(Channel.CHAT, ())]
+        sets = [getattr(connector, "addresses", None) for connector in connectors]
+        if not sets or None in sets:
+            return []
+        known = frozenset().union(*(one for one in sets if one is not None))
+        used = {("people", name, "chat"): person.chat for name, person in config.people.items()}
+        used |= {("teams", name, "room"): team.room for name, team in config.teams.items()}
+        return [
+            self._loaded.problem_at(
+                place,
+                "unknown-address",
+                f'no connector of the channel chat knows "{name}"',
+                hint=did_you_mean(name, known),
+            )
+            for place, name in used.items()
+            if name is not None and name not in known
+        ]
 
     def _unknown_ticket_options(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
         """A ticket in the wrong project helps nobody. A connector that does not say which options it knows takes any."""

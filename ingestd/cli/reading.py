@@ -13,6 +13,7 @@ from ingestd.cli.failures import Failure
 from ingestd.config.load import Loaded, load
 from ingestd.config.problems import ConfigProblems, Problem, has_errors, in_order
 from ingestd.errors import IngestdError
+from ingestd.net import chat_sender
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
 from ingestd.ports import ConnectorTools, Pager, TicketSystem
@@ -46,7 +47,7 @@ def read(path: Path) -> Reading:
     if has_errors(loaded.lint):
         return Reading(loaded.lint, for_trial=loaded)
     http = AiohttpClient()
-    tools = ConnectorTools(http=http, mail=sender, external_url=loaded.config.server.external_url)
+    tools = ConnectorTools(http, sender, loaded.config.server.external_url, chat_sender.sender)
     try:
         connectors = Registry(loaded).build(tools)
     except ConfigProblems as exc:

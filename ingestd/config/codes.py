@@ -231,6 +231,10 @@ CODES: Final[dict[str, Code]] = {
         "The schedule is not defined in the configuration.", "Correct the name, or define it under schedules."
     ),
     "unknown-layer": Code("The schedule has no layer of this name.", "Correct the name: above names another layer."),
+    "unknown-address": Code(
+        "No connector of the chat channel knows this name.",
+        "Correct the name, or define it under destinations of the connector.",
+    ),
     "unknown-channel": Code("No connector serves the channel.", "Name one under channels."),
     "unknown-kind": Code(
         "No connector of this kind is installed.", "Correct the kind, or install the package that brings it."

@@ -281,8 +281,11 @@ def test_no_tree_of_values_makes_load_raise_anything_but_config_problems(tmp_pat
 def test_the_connectors_that_the_example_shows_in_comments_are_right(tmp_path):
     text = EXAMPLE.read_text(encoding="utf-8")
     start, end = text.index("connectors:"), text.index("# Which connector reaches people")
-    section = re.sub(r"(?m)^( *)# (  )?(?=[a-z_]+:)", r"\1\2", text[start:end])
+    section = re.sub(r"(?m)^( *)# (  )?(?=[a-z_-]+:)", r"\1\2", text[start:end])
     section = section.replace("    maildir: var/mail", "   ").replace("file: /etc/ingestd/", f"file: {tmp_path}/")
+    for name in ("operations-room", "asha-teams"):
+        (tmp_path / name).write_text("https://hooks.slack.com/services/T0123ABCD/B0123ABCD/abcdefghijklmnopqrstuvwx\n")
+        (tmp_path / name).chmod(0o600)
     for name in ("freshdesk", "jira", "twilio", "mail"):
         (tmp_path / name).write_text("0123456789abcdef0123456789abcdef\n")
         (tmp_path / name).chmod(0o600)
@@ -291,6 +294,6 @@ def test_the_connectors_that_the_example_shows_in_comments_are_right(tmp_path):
     loaded = load(tmp_path / "config.yaml", environment={})
     types = {
         kind: importlib.import_module(f"connectors.{kind}").factory.settings_type
-        for kind in ("ticket_folder", "email_pager", "freshdesk", "jira", "sms_pager")
+        for kind in ("apprise_pager", "ticket_folder", "email_pager", "freshdesk", "jira", "sms_pager")
     }
-    assert set(settings_of(loaded, types, types)) == {"tickets", "mail", "freshdesk", "jira", "sms"}
+    assert set(settings_of(loaded, types, types)) == {"tickets", "mail", "freshdesk", "jira", "sms", "chat"}

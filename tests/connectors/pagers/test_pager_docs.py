@@ -7,19 +7,24 @@ import re
 import pytest
 import yaml
 
-from connectors import email_pager, sms_pager
+from connectors import apprise_pager, email_pager, sms_pager
+from connectors.apprise_pager.fake import SLACK_PATH
+from connectors.apprise_pager.settings import ApprisePagerSettings, Destination
 from connectors.email_pager.settings import EmailPagerSettings, SmtpSettings
 from connectors.sms_pager.settings import GatewayAuth, GatewaySettings, SmsPagerSettings, TwilioSettings, VonageSettings
 from ingestd.config.masking import is_secret_key
 
-FACTORIES = {factory.kind: factory for factory in (email_pager.factory, sms_pager.factory)}
-PAGES = ["email-pager.md", "sms-pager.md"]
+FACTORIES = {factory.kind: factory for factory in (apprise_pager.factory, email_pager.factory, sms_pager.factory)}
+PAGES = ["apprise.md", "email-pager.md", "sms-pager.md"]
 
 
 def with_secrets(value):
     """The mapping after ``x_file`` was replaced by what such a file may hold."""
     if not isinstance(value, dict):
         return value
+    if "url_file" in value:
+        value = {**value, "url": f"https://hooks.slack.com{SLACK_PATH}"}
+        del value["url_file"]
     return {
         (stem if name.endswith("_file") and is_secret_key(stem := name.removesuffix("_file")) else name): with_secrets(
             content
@@ -45,6 +50,7 @@ def test_every_example_loads(root, page):
 @pytest.mark.parametrize(
     ("page", "models"),
     [
+        ("apprise.md", [ApprisePagerSettings, Destination]),
         ("email-pager.md", [EmailPagerSettings, SmtpSettings]),
         ("sms-pager.md", [SmsPagerSettings, TwilioSettings, VonageSettings, GatewaySettings, GatewayAuth]),
     ],
