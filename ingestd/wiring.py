@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
@@ -25,7 +25,7 @@ from ingestd.intake.settings import (
 )
 from ingestd.telemetry.log_masking import Mask
 from ingestd.web.desk import Access, ApiToken, Role
-from ingestd.workers.current import HeartbeatPlan, ScheduledDrill, Standing
+from ingestd.workers.current import CalendarPlan, HeartbeatPlan, ScheduledDrill, Standing
 
 
 def doors(config: Config) -> list[SourceDoor]:
@@ -81,8 +81,17 @@ def standing(loaded: Loaded, secrets: Iterable[str]) -> Standing:
         read_limits={name: config.limits_of(name).reading for name in config.sources},
         hide=Mask(secrets).text,
         heartbeat=HeartbeatPlan(heartbeat.url.get_secret_value(), heartbeat.every_seconds) if heartbeat else None,
+        calendars=tuple(_calendar_plans(config)),
         drills=tuple(ScheduledDrill(one.policy, window_of(one.when, config.timezone)) for one in config.drills),
     )
+
+
+def _calendar_plans(config: Config) -> Iterator[CalendarPlan]:
+    for name, schedule in config.schedules.items():
+        calendar = schedule.calendar
+        if calendar is not None:
+            url = calendar.url.get_secret_value() if calendar.url is not None else ""
+            yield CalendarPlan(name, schedule.tz or config.timezone, calendar.every_seconds, url, calendar.path)
 
 
 def access(config: Config) -> Access:

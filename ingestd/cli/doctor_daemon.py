@@ -68,6 +68,7 @@ def check_status(api: Api, moments: Moments, on_disk: OnDisk | None = None) -> I
         yield Check(OK, "running", f"{status.get('version')}, started {moments.both(status.get('started_at'))}")
         yield from _check_reload(status, moments, on_disk)
         yield from _check_connectors(status)
+        yield from _check_calendars(status, moments)
         yield from _check_queues(status)
         yield from _check_sources(api, status.get("sources") or {}, moments)
         yield _check_last_page(api, moments)
@@ -94,6 +95,20 @@ def _check_connectors(status: Json) -> Iterator[Check]:
         if connector.get("is_stopped"):
             hint = "its deliveries wait and nothing is lost; mend the account, then reload"
             yield Check(RED, name, "stopped: the service rejected our credentials", hint)
+
+
+def _check_calendars(status: Json, moments: Moments) -> Iterator[Check]:
+    for one in status.get("calendars") or []:
+        topic, left_out = f"calendar {one.get('schedule')}", one.get("left_out") or []
+        if one.get("problem"):
+            read = f"what was read {moments.both(one['read_at'])} holds" if one.get("read_at") else "it was never read"
+            yield Check(WARN, topic, f"not read since {moments.both(one.get('failing_since'))}; {read}", one["problem"])
+        elif left_out:
+            first = left_out[0]
+            text = f"{one.get('left_out_count')} of its events are left out: {first.get('on')}: {first.get('text')}"
+            yield Check(WARN, topic, text, f"UID {first.get('uid')}; all of them: ingestd oncall import FILE.ics")
+        else:
+            yield Check(OK, topic, f"{one.get('event_count')} events, read {moments.both(one.get('read_at'))}")
 
 
 def _check_queues(status: Json) -> Iterator[Check]:

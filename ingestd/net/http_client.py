@@ -23,8 +23,6 @@ from yarl import URL
 from ingestd.errors import DeliveryError, OutcomeUnknown, RequestRejected, TryLater
 from ingestd.ports import HttpReply, HttpRequest
 
-BODY_BYTES_MAX: Final = 1 << 20
-"""Where a reply body is cut."""
 CONNECT_SECONDS_MAX: Final = 10.0
 KEEPALIVE_SECONDS: Final = 4.0
 """Shorter than the 5 s after which common servers close an idle connection: a request that is written while the server
@@ -57,7 +55,7 @@ class AiohttpClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """The answer, whatever its status, with at most 1 MiB of body.
+        """The answer, whatever its status, with as much of its body as the request wants.
 
         Raises ``TryLater`` when certainly nothing was sent, ``OutcomeUnknown`` when the request may have arrived, and
         ``RequestRejected`` for a URL or header that can never be sent.
@@ -91,12 +89,14 @@ class AiohttpClient:
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as reply:
-            body = await _read_at_most(reply, BODY_BYTES_MAX)
+            body = await _read_at_most(reply, request.reply_bytes_max)
             headers: dict[str, str] = {}
             for name, value in reply.headers.items():
                 key = name.lower()
                 headers[key] = f"{headers[key]}, {value}" if key in headers else value
-            return HttpReply(reply.status, headers, _unpacked(body, headers.get("content-encoding", "")))
+            return HttpReply(
+                reply.status, headers, _unpacked(body, headers.get("content-encoding", ""), request.reply_bytes_max)
+            )
 
     def _checked_url(self, text: str) -> URL:
         """The URL as it will be sent, byte for byte: what the connector has escaped is not escaped again."""
@@ -178,7 +178,7 @@ async def _read_at_most(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     return bytes(chunks[:limit])
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     """The body without gzip or deflate (which was not asked for, but some gateways do not listen), cut at the same limit.
 
     What cannot be unpacked stays as it is: the connector will say that it cannot read it.
@@ -186,7 +186,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding.strip().lower() not in {"gzip", "deflate"}:
         return body
     try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, BODY_BYTES_MAX)
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, limit)
     except zlib.error:
         return body
 

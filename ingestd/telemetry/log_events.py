@@ -62,6 +62,12 @@ DEADLINE_POSTPONED: Final = "deadline_postponed"
 DELIVERY_BROKEN: Final = "delivery_broken"
 PRUNED: Final = "pruned"
 
+CALENDAR_CHANGED: Final = "calendar_changed"
+CALENDAR_FAILED: Final = "calendar_failed"
+CALENDAR_EVENT_LEFT_OUT: Final = "calendar_event_left_out"
+FEED_MADE: Final = "feed_made"
+FEED_REVOKED: Final = "feed_revoked"
+
 SOURCE_SILENT: Final = "source_silent"
 SOURCE_HEARD: Final = "source_heard"
 AUDIT_FAILED: Final = "audit_failed"

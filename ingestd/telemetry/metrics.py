@@ -133,4 +133,13 @@ class Metrics:
         self.heartbeat_age = Gauge(
             "ingestd_source_silent_seconds", "Since when a source's watchdog was not heard.", ["source"], registry=r
         )
+        self.calendars = Counter(
+            "ingestd_calendar_reads_total", "Looks at imported calendars, by result.", ["schedule", "result"], registry=r
+        )
+        self.calendar_at = Gauge(
+            "ingestd_calendar_last_success_timestamp_seconds", "When it was last read.", ["schedule"], registry=r
+        )
+        self.calendar_left_out = Gauge(
+            "ingestd_calendar_events_left_out", "Events of it that name nobody who is known, or cannot be used.", ["schedule"], registry=r
+        )
         self.drills = Counter("ingestd_drills_total", "Drills that have ended.", ["policy", "result"], registry=r)

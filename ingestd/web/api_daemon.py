@@ -12,6 +12,7 @@ from ingestd.core.names import Channel, PersonName
 from ingestd.store import inbox, incidents, migrate, outbox
 from ingestd.telemetry.exposition import CONTENT_TYPE, exposition
 from ingestd.web.access import Caller
+from ingestd.web.calendar_status import calendar_lines
 from ingestd.web.desk import Desk
 from ingestd.web.replies import SAFE_HEADERS, Refusal, as_json, as_text, read_object, text_field
 
@@ -36,7 +37,8 @@ def _counts(connection: Connection) -> dict[str, Any]:
 async def show_status(desk: Desk, _caller: Caller, _request: web.Request) -> web.Response:
     """``GET /api/v1/status``: what the daemon says of itself, and how much waits."""
     counts = await desk.database.read(_counts)
-    return as_json({**counts, "not_ready": desk.readiness.missing(), **desk.status()})
+    shifts = await desk.database.read(calendar_lines, desk.policy())
+    return as_json({**counts, "calendars": shifts, "not_ready": desk.readiness.missing(), **desk.status()})
 
 
 async def page_for_test(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:

@@ -195,12 +195,43 @@ _AUDIT_KEY = AlertKey(f"{SOURCE}/audit")
 _PROBLEMS_TOLD_MAX = 10
 
 
+def calendar_bad(connection: Connection, schedule: str, text: str, policy: Policy, now: datetime) -> Decision:
+    """The calendar of a schedule has not been read for hours, or names somebody who is not known. ``text`` says which, as a clause."""
+    alert = Alert(
+        source=SOURCE,
+        key=_calendar_key(schedule),
+        status=AlertStatus.FIRING,
+        labels={"alertname": "IngestdCalendar", "schedule": schedule},
+        annotations={
+            "summary": f"the calendar of schedule “{schedule}” {text}: the wrong person, or nobody, may be on call",
+            "description": f"What was last read of it stays in force. See: ingestd oncall show {schedule}, ingestd doctor, and the"
+            " log of the daemon.",
+        },
+        rule_name="IngestdCalendar",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def is_calendar_bad(connection: Connection, schedule: str) -> bool:
+    """Whether our own alert of a calendar fires."""
+    return _is_firing(connection, _calendar_key(schedule))
+
+
+def calendar_good(connection: Connection, schedule: str, policy: Policy, now: datetime) -> Decision:
+    """The calendar is read again, and names people who are known."""
+    return _end(connection, _calendar_key(schedule), policy, now)
+
+
 def _duration(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
 
 
 def _silence_key(source: str) -> AlertKey:
     return AlertKey(f"{SOURCE}/silent:{source}")
+
+
+def _calendar_key(schedule: str) -> AlertKey:
+    return AlertKey(f"{SOURCE}/calendar:{schedule}")
 
 
 def _drill_key(escalation: str) -> AlertKey:

@@ -11,8 +11,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ingestd.errors import OutcomeUnknown, RequestRejected, TryLater
-from ingestd.net.http_client import BODY_BYTES_MAX, AiohttpClient
-from ingestd.ports import HttpRequest
+from ingestd.net.http_client import AiohttpClient
+from ingestd.ports import REPLY_BYTES_MAX, HttpRequest
 
 
 @pytest.fixture
@@ -101,16 +101,16 @@ async def test_what_is_no_http_leaves_the_outcome_unknown(client, listen):
 
 
 async def test_a_body_is_cut_at_one_mebibyte(client, listen):
-    port = await listen(answering(reply(b"a" * (BODY_BYTES_MAX + 5))))
+    port = await listen(answering(reply(b"a" * (REPLY_BYTES_MAX + 5))))
     got = await client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/"))
-    assert len(got.body) == BODY_BYTES_MAX
+    assert len(got.body) == REPLY_BYTES_MAX
 
 
 async def test_a_compressed_body_is_unpacked_up_to_the_same_limit(client, listen):
-    bomb = gzip.compress(b"\0" * (20 * BODY_BYTES_MAX))
+    bomb = gzip.compress(b"\0" * (20 * REPLY_BYTES_MAX))
     port = await listen(answering(reply(bomb, "Content-Encoding: gzip")))
     got = await client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/"))
-    assert got.body == b"\0" * BODY_BYTES_MAX
+    assert got.body == b"\0" * REPLY_BYTES_MAX
 
 
 async def test_a_body_that_lies_about_its_encoding_comes_back_as_it_is(client, listen):
