@@ -155,6 +155,17 @@ class ScheduleSection(Section):
         return self
 
 
+class OncallSection(Section):
+    """What people are told of schedules, though nothing is wrong with any service."""
+
+    shift_words: bool = True
+    """Whether people hear when their shift begins and ends."""
+    gap_words: bool = True
+    """Whether those concerned hear 14 days and one day ahead that nobody is on call, or nobody who can be reached."""
+    warn: tuple[Name, ...] = Field(default=(), max_length=100)
+    """Who else hears of that."""
+
+
 class OncallTestSection(Section):
     """Who must be on call at an instant, by schedule; ``none`` for nobody."""
 

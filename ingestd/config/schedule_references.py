@@ -25,6 +25,8 @@ def check_schedules(document: Document, root: Node | None, people: frozenset[str
         for override in _items(entry.node, "overrides"):
             _check_word(document, _get(override, "who"), "person", people)
         _check_layers(document, entry.node)
+    for person in _items(_get(root, "oncall"), "warn"):
+        _check_word(document, person, "person", people)
     for test in _items(root, "oncall_tests"):
         expected = _get(test, "who")
         for name, entry in expected.entries.items() if isinstance(expected, Mapping) else ():

@@ -151,6 +151,18 @@ def shifts(schedule: Schedule, begin: datetime, end: datetime) -> list[Shift]:
     return found
 
 
+def present(schedule: Schedule, at: datetime, horizon: timedelta) -> tuple[Shift, PersonName | None, bool]:
+    """The shift that is on at an instant (aware), from then on; who is next; and whether there is an end within the horizon."""
+    at = at.astimezone(UTC)
+    found: Shift | None = None
+    for piece in _pieces(schedule, at, at + horizon):
+        if found is not None and piece.person != found.person:
+            return found, piece.person, True
+        found = Shift(at, piece.ends_at, piece.person)
+    assert found is not None, "a horizon is longer than nothing"
+    return found, None, False
+
+
 def _pieces(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[Shift]:
     """The same, cut wherever somebody else might have come in."""
     meant = tuple(one for one in schedule.overrides if one.starts_at < end and one.ends_at > begin)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingestd.core.names import PersonName
 from ingestd.core.policy import Person, Policy
-from ingestd.core.rota import Override, Schedule, override_at, shifts
+from ingestd.core.rota import Override, Schedule, override_at, present, shifts
 from ingestd.core.rota_gaps import Gap, words_of
 
 LOOK_AHEAD: Final = timedelta(days=60)
@@ -19,17 +19,16 @@ People = Mapping[PersonName, Person]
 
 def oncall_line(schedule: Schedule, people: People, at: datetime) -> dict[str, Any]:
     """Who is on call at an instant, until when, and who is next; ``until`` is None if nothing changes for a long time."""
-    following = shifts(schedule, at, at + LOOK_AHEAD)
-    is_last = len(following) == 1
+    shift, following, has_end = present(schedule, at, LOOK_AHEAD)
     return {
         "schedule": schedule.name,
         "zone": str(schedule.zone),
         "at": at,
-        "person": following[0].person,
-        "person_name": _name(following[0].person, people),
-        "until": None if is_last else following[0].ends_at,
-        "next": None if is_last else following[1].person,
-        "next_name": None if is_last else _name(following[1].person, people),
+        "person": shift.person,
+        "person_name": _name(shift.person, people),
+        "until": shift.ends_at if has_end else None,
+        "next": following,
+        "next_name": _name(following, people),
         "override": reason_of(override_at(schedule, at)),
     }
 
