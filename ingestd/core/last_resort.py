@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ingestd.core import reaching
 from ingestd.core.draft import Draft
-from ingestd.core.effects import PageReason
+from ingestd.core.effects import DeadlineKind, PageReason
 from ingestd.core.incident import Escalation, Incident
 from ingestd.core.names import PersonName
 from ingestd.core.policy import Policy, Profile
