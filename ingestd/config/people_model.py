@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import (
@@ -81,12 +82,29 @@ def _notify(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
     return {"urgent": value} if isinstance(value, list | tuple) else value
 
 
-class AwaySection(Section):
-    """Nothing is assigned to this person from an instant to another, on their own clock."""
+def _first_minute(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+    """A date alone is its first minute."""
+    is_date = isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip())
+    return f"{value.strip()} 00:00" if is_date else value
 
-    starts_at: Instant = Field(alias="from")
-    ends_at: Instant = Field(alias="to")
+
+DayOrInstant = Annotated[Instant, BeforeValidator(_first_minute)]
+
+
+class AwaySection(Section):
+    """Nothing is assigned to this person from an instant up to another, on their own clock; a date alone is its first minute."""
+
+    starts_at: DayOrInstant = Field(alias="from")
+    ends_at: DayOrInstant = Field(alias="to")
     why: Text = ""
+
+    @field_validator("ends_at")
+    @classmethod
+    def _is_later(cls, ends_at: datetime, info: ValidationInfo) -> datetime:
+        starts_at = info.data.get("starts_at")
+        if starts_at is not None and (starts_at.tzinfo is None) == (ends_at.tzinfo is None) and ends_at <= starts_at:
+            raise fault("window", "to must be after from", "a date alone is its first minute")
+        return ends_at
 
 
 class PersonSection(Section):
