@@ -19,6 +19,10 @@ ALERTS_MAX: Final = 10
 LABELS_MAX: Final = 40
 TIMELINE_MAX: Final = 5
 LINKS_MAX: Final = 20
+WORD_LINES_MAX: Final = 60
+WORD_WIDTH_MAX: Final = 500
+ASKS: Final = frozenset({"page", "summary"})
+"""What asks for an answer."""
 _ID_MAX: Final = 40
 _LINK_NAMES: Final = ("dashboard", "panel", "silence", "generator", "runbook")
 
@@ -52,15 +56,20 @@ class Content:
 
 def content_of(text: PageText, zone: ZoneInfo, ack_in_email: AckInEmail) -> Content:
     """The content for any purpose; one that is not known is told as an update that needs no answer."""
+    if text.purpose == "word":
+        return _word_alone(text)
     incident = text.incident
     number = one_line(incident.id, _ID_MAX)
     title = (
         one_line(incident.title, TITLE_MAX) or one_line(incident.summary, TITLE_MAX) or "an incident without a title"
     )
-    word = _word(text)
+    word = f"TEST {_word(text)}" if incident.is_test else _word(text)
     if text.purpose == "test":
         return _test(text, number)
+    more = f" and {text.also_count} more" if text.also_count else ""
     sections = (
+        _reply(text),
+        _also(text),
         _what(incident, title),
         _who(text, zone),
         _meeting(incident),
@@ -70,8 +79,8 @@ def content_of(text: PageText, zone: ZoneInfo, ack_in_email: AckInEmail) -> Cont
         *_alerts(incident, zone),
     )
     return Content(
-        subject=f"[{word}] {title} ({number})",
-        headline=f"{word} {number}: {title}",
+        subject=f"[{word}] {title} ({number}{more})",
+        headline=f"{word} {number}{more}: {title}",
         situation=_situation(text, zone),
         action=_action(text, ack_in_email, number),
         sections=tuple(section for section in sections if section.lines),
@@ -82,6 +91,42 @@ def _word(text: PageText) -> str:
     if text.purpose == "resolved":
         return "RESOLVED"
     return str(text.incident.severity).upper()
+
+
+def _also(text: PageText) -> Section:
+    """The other incidents that the same mail tells, the worst first."""
+    within = f" within {text.window_minutes} min" if text.purpose == "summary" and text.window_minutes else ""
+    lines = [Line(_listed(one), web_link(one.url)) for one in text.also]
+    if text.also_count > len(lines):
+        lines.append(Line(f"and {text.also_count - len(lines)} more, not shown here."))
+    return Section(f"Together with this one{within}", tuple(lines) if text.also_count else ())
+
+
+def _listed(incident: IncidentView) -> str:
+    title = one_line(incident.title, TITLE_MAX) or "without a title"
+    return f"{str(incident.severity).upper()} {one_line(incident.id, _ID_MAX)}: {title}"
+
+
+def _word_alone(text: PageText) -> Content:
+    """A word to one person: its first line is the subject, and no answer is asked for."""
+    lines = lines_of(text.words, count=WORD_LINES_MAX, width=WORD_WIDTH_MAX) or ["A word from ingestd"]
+    page = web_link(text.incident.url)
+    rest = Section("Further", tuple(Line(line) for line in lines[2:]))
+    return Content(
+        subject=one_line(lines[0], TITLE_MAX),
+        headline=lines[0],
+        situation=lines[1] if len(lines) > 1 else "",
+        action=Line("Details:", page) if page else Line(""),
+        sections=(rest,) if rest.lines else (),
+    )
+
+
+def _reply(text: PageText) -> Section:
+    """How the mail itself can be answered, where that comes back."""
+    if not text.reply_token or text.purpose not in ASKS:
+        return Section("Answer this mail", ())
+    words = "The first line of your answer may say: ack, escalate, close or unack. Anything else becomes a note."
+    return Section("Answer this mail", (Line(words),))
 
 
 def _test(text: PageText, number: str) -> Content:
@@ -123,7 +168,7 @@ def _level_and_reason(text: PageText) -> str:
 
 
 def _escalates(text: PageText, zone: ZoneInfo) -> str:
-    if text.purpose != "page" or text.next_step_at is None:
+    if text.purpose not in ASKS or text.next_step_at is None:
         return ""
     return f"If nobody answers, the next level is paged at {clock(text.next_step_at, zone, beside=text.sent_at)}"
 
@@ -138,7 +183,7 @@ def _acknowledged(text: PageText, zone: ZoneInfo) -> str:
 
 def _action(text: PageText, ack_in_email: AckInEmail, number: str) -> Line:
     page = web_link(text.incident.url)
-    if text.purpose != "page":
+    if text.purpose not in ASKS:
         return Line("Details:", page) if page else Line("No answer is needed.")
     link = web_link(text.link)
     if link and ack_in_email == "link":
@@ -168,7 +213,7 @@ def _who(text: PageText, zone: ZoneInfo) -> Section:
     lines = [one_line(words, 200) for words in text.earlier[:10]]
     if len(text.earlier) > 10:
         lines.append(f"and {len(text.earlier) - 10} more")
-    if not lines and text.purpose == "page":
+    if not lines and text.purpose in ASKS:
         lines.append("Nobody before you.")
     lines.append(_escalates(text, zone))
     return Section("Who was paged", tuple(Line(line) for line in lines if line))

@@ -17,8 +17,9 @@ from typing import Final
 
 from connectors.email_pager.addresses import domain_of
 from connectors.email_pager.bodies import html_body, plain_body
-from connectors.email_pager.content import Content
+from connectors.email_pager.content import ASKS, Content
 from connectors.email_pager.safe_text import one_line
+from ingestd.core.mail_reply import REFERENCE_PREFIX
 from ingestd.core.names import EffectKey, Severity
 from ingestd.ports import IncidentView, PageText
 
@@ -37,6 +38,15 @@ class Letterhead:
     name: str
     address: str
     reply_to: str = ""
+    reply_separator: str = "+"
+    """Between the name of ``reply_to`` and the token of a page; empty if its mail server takes no further words there."""
+
+    def reply_to_for(self, token: str) -> str:
+        """Where replies to one page go: ``ack+TOKEN@example.com``."""
+        if not (token and self.reply_to and self.reply_separator):
+            return self.reply_to
+        name, _, domain = self.reply_to.rpartition("@")
+        return f"{name}{self.reply_separator}{token}@{domain}"
 
 
 def message_id(text: PageText, key: EffectKey, domain: str) -> str:
@@ -56,19 +66,21 @@ def thread_id(incident: IncidentView, domain: str) -> str:
 def write_message(text: PageText, content: Content, key: EffectKey, letterhead: Letterhead, recipient: str) -> bytes:
     """The message with CRLF line ends, in ASCII, for the plain address ``recipient``. Never raises, whatever the texts hold."""
     domain = domain_of(letterhead.address)
-    root = thread_id(text.incident, domain)
+    root = thread_id(text.incident, domain) if text.incident.id else ""
+    # What answers a mail refers to all that the mail refers to: so the token comes back where the address bears none.
+    reply = f"<{REFERENCE_PREFIX}{text.reply_token}@{domain}>" if text.reply_token else ""
     plain, html = plain_body(content), html_body(content)
     # A digest of both bodies cannot be told beforehand by who wrote a part of them, and "=_" never occurs in encoded text.
     boundary = f"=_ingestd_{_digest(plain + html, 24)}"
     headers = [
         ("From", _mailbox(letterhead.name, letterhead.address)),
         ("To", _mailbox(text.contact.name, recipient)),
-        ("Reply-To", letterhead.reply_to),
+        ("Reply-To", letterhead.reply_to_for(text.reply_token)),
         ("Subject", header_text(content.subject)),
         ("Date", _date(text.sent_at)),
         ("Message-ID", message_id(text, key, domain)),
         ("In-Reply-To", root),
-        ("References", root),
+        ("References", " ".join(filter(None, (root, reply)))),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
         ("X-Ingestd-Id", header_text(key)),
@@ -118,7 +130,7 @@ def _date(at: datetime | None) -> str:
 
 
 def _is_urgent(text: PageText) -> bool:
-    return text.purpose == "page" and text.incident.severity is Severity.CRITICAL
+    return text.purpose in ASKS and text.incident.severity is Severity.CRITICAL
 
 
 def _part(kind: str, body: str) -> str:
@@ -132,7 +144,7 @@ def _part(kind: str, body: str) -> str:
 
 
 def _birth(incident: IncidentView) -> str:
-    return incident.opened_at.isoformat()
+    return incident.opened_at.isoformat() if incident.id else ""
 
 
 def _marked(words: str, content: str, domain: str) -> str:

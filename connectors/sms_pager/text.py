@@ -20,6 +20,8 @@ WHAT_MIN: Final = 24
 """Septets of description for which other parts are dropped."""
 WORD_PARTS_MAX: Final = 3
 """Segments that a word to a person may take."""
+_ASKS: Final = frozenset({"page", "summary"})
+"""What asks for an answer."""
 _INPUT_MAX: Final = 600
 _URL_CHARACTERS: Final = ":/?#[]@!$&'()*+,;=%~"
 _SERVICE_LABELS: Final = ("service", "app", "job", "instance")
@@ -39,15 +41,23 @@ def compose(text: PageText, key: EffectKey, zone: ZoneInfo, *, has_link: bool = 
     late = f" late {text.delayed_minutes} min" if text.delayed_minutes > 0 else ""
     what = _clean(text.incident.title) or _clean(text.incident.summary) or "no description"
     return _fit(
-        head=f"{word} {number}{level}{late}",
-        place=_place(text.incident, what),
-        reason=shorten(_clean(text.reason), 60) if text.purpose == "page" else "",
+        head=f"{_TEST if text.incident.is_test else ''}{word} {number}{level}{late}{_also(text)}",
+        place="" if text.also_count else _place(text.incident, what),
+        reason=shorten(_clean(text.reason), 60) if text.purpose in _ASKS else "",
         what=what,
         facts=_facts(text, zone),
         next_step=_next_step(text, zone),
         reply=_reply_line(text),
         link=_link_line(text, has_link=has_link),
     )
+
+
+def _also(text: PageText) -> str:
+    """`` and 11 more in 15 min:``, where one message tells several incidents; the worst one's title follows."""
+    if not text.also_count:
+        return ""
+    within = f" in {text.window_minutes} min" if text.purpose == "summary" and text.window_minutes else ""
+    return f" and {text.also_count} more{within}:"
 
 
 def word_of(words: str) -> str:
@@ -63,11 +73,19 @@ def marker(incident: IncidentView, key: EffectKey) -> str:
     return f"{number} #{count}" if count.isascii() and count.isdigit() and len(count) <= 6 else number
 
 
+_TEST = "TEST "
+"""What a message about a drill begins with."""
+
+
 def is_same_page(body: str, text: PageText, key: EffectKey) -> bool:
     """Whether a message that was found says to be this page: same number, same purpose; the rest may have changed since."""
     if text.purpose == "word":
         return body == word_of(text.words)
     first = body.partition("\n")[0]
+    if text.incident.is_test:
+        if not first.startswith(_TEST):
+            return False
+        first = first.removeprefix(_TEST)
     word, _, rest = first.partition(" ")
     wanted = {"resolved": "RESOLVED", "test": "TEST"}.get(text.purpose)
     is_purpose = word == wanted if wanted else word not in {"RESOLVED", "TEST"}
@@ -124,13 +142,15 @@ def _next_step(text: PageText, zone: ZoneInfo) -> str:
 
 def _reply_line(text: PageText) -> str:
     """``Reply 42a ack, 42e escalate``; nothing where replies do not come back."""
-    if text.purpose != "page" or not (text.code.isascii() and text.code.isdigit()):
+    if text.purpose not in _ASKS or not (text.code.isascii() and text.code.isdigit()):
         return ""
+    if text.purpose == "summary":
+        return f"Reply {text.code}a ack, {text.code}aa ack all"
     return f"Reply {text.code}a ack, {text.code}e escalate"
 
 
 def _link_line(text: PageText, *, has_link: bool) -> str:
-    if text.purpose != "page":
+    if text.purpose not in _ASKS:
         return ""
     has_reply = bool(_reply_line(text))
     if has_link and text.link:

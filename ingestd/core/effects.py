@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
@@ -182,6 +183,8 @@ class ContactNews:
     channel: Channel
     address: str
     dead_because: str = ""
+    sent_at: datetime | None = None
+    """When what reached them had left: it says nothing of what happened to the address later. None: it works as of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,3 +266,15 @@ class Decision:
     def has_dues(self) -> bool:
         """Whether something was set that comes due by itself."""
         return bool(self.deadlines or self.watches or self.releases)
+
+
+def together(decisions: Iterable[Decision]) -> Decision:
+    """Decisions that follow one another, as one: of an incident that several change, as the last one leaves it. None may hand out numbers."""
+    each = tuple(decisions)
+    joined: dict[str, Any] = {
+        field.name: tuple(one for decision in each for one in getattr(decision, field.name))
+        for field in fields(Decision)
+        if field.name != "next_number"
+    }
+    joined["incidents"] = tuple({incident.id: incident for incident in joined["incidents"]}.values())
+    return Decision(**joined)

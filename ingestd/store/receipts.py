@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from ingestd.core.delivery import Delivery
-from ingestd.core.effects import Decision
+from ingestd.core.effects import Decision, together
+from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKey
 from ingestd.core.policy import Policy
 from ingestd.core.receipt import settle_receipt, settle_silence
+from ingestd.core.settle import Settlement
 from ingestd.ports import ReceiptNews
-from ingestd.store import apply, dialect, outbox, roster
+from ingestd.store import apply, dialect, outbox, roster, storms
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import select_of, value_of
 from ingestd.store.schema import outbox as rows
@@ -56,10 +59,12 @@ def give_up(
         return decision
     incident = incident_store.load(connection, delivery.incident_id)
     assert incident is not None, "an incident does not vanish while it is told"
-    settlement = settle_silence(delivery, incident, roster.effective(connection, policy, now), now)
-    outbox.save(connection, settlement.delivery)
-    apply.write(connection, settlement.decision, now)
-    return settlement.decision
+    effective = roster.effective(connection, policy, now)
+
+    def settle(one: Delivery, about: Incident) -> Settlement:
+        return settle_silence(one, about, effective, now)
+
+    return _write_for_all(connection, delivery, incident, settle, now)
 
 
 def _apply(
@@ -68,17 +73,33 @@ def _apply(
     incident = incident_store.load(connection, delivery.incident_id)
     if incident is None:
         return None
-    settlement = settle_receipt(
-        delivery,
-        news.status,
-        news.detail,
-        incident,
-        roster.effective(connection, policy, now),
-        now,
-        rank=news.rank,
-        is_contact_dead=news.is_contact_dead,
-    )
-    if settlement.delivery != delivery:
+    effective = roster.effective(connection, policy, now)
+
+    def settle(one: Delivery, about: Incident) -> Settlement:
+        is_dead, rank = news.is_contact_dead, news.rank
+        return settle_receipt(one, news.status, news.detail, about, effective, now, rank=rank, is_contact_dead=is_dead)
+
+    return _write_for_all(connection, delivery, incident, settle, now)
+
+
+def _write_for_all(
+    connection: Connection,
+    delivery: Delivery,
+    incident: Incident,
+    settle: Callable[[Delivery, Incident], Settlement],
+    now: datetime,
+) -> Decision:
+    """What follows for the page, and where it has not arrived, for everything that the same message told."""
+    decisions = []
+    for one in (delivery, *storms.folded(connection, delivery.key)):
+        about = incident if one is delivery else incident_store.load(connection, one.incident_id)
+        assert about is not None, "an incident does not vanish while it is told"
+        settlement = settle(one, about)
+        if settlement.delivery == one:
+            break
         outbox.save(connection, settlement.delivery)
         apply.write(connection, settlement.decision, now)
-    return settlement.decision
+        decisions.append(settlement.decision)
+        if not settlement.delivery.is_failed_over:
+            break
+    return together(decisions)

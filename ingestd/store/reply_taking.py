@@ -16,7 +16,7 @@ from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, Incid
 from ingestd.core.policy import Person, Policy
 from ingestd.core.reply import Naming, Reply, ReplyAct
 from ingestd.core.reply_words import OpenPage
-from ingestd.store import answers, apply, contacts, dialect, replies, signatures
+from ingestd.store import answers, apply, contacts, dialect, replies, signatures, storms
 from ingestd.store import incidents as incident_store
 from ingestd.store.answers import Answer, AnswerAction, Answered
 from ingestd.store.replies import ReplyCode
@@ -147,9 +147,10 @@ def _follow_opting(
     connection: Connection, heard: Heard, owners: Sequence[Person], policy: Policy, now: datetime, *, is_out: bool
 ) -> Taken:
     """The carrier delivers nothing more there, or does again. Nothing is answered: it could not arrive, or the service does it."""
-    contacts.opt_out(connection, heard.channel, heard.sender, policy, now, is_out=is_out)
+    learnt = contacts.opt_out(connection, heard.channel, heard.sender, policy, now, is_out=is_out)
     result = ReplyResult.OPTED_OUT if is_out else ReplyResult.OPTED_IN
-    return Taken(result, owners[0].name, ReplyAct.OPT_OUT if is_out else ReplyAct.OPT_IN)
+    act = ReplyAct.OPT_OUT if is_out else ReplyAct.OPT_IN
+    return Taken(result, owners[0].name, act, decisions=(Decision(contacts=learnt),))
 
 
 def _answer(case: _Case, meant: Reply) -> Taken:
@@ -164,7 +165,7 @@ def _answer(case: _Case, meant: Reply) -> Taken:
         words = reply_words.unknown(named, _open_pages(case)) if case.pages else reply_words.listed(())
         return _told(case, ReplyResult.UNKNOWN_PAGE, meant.act, words)
     case.person = case.policy.people[page.person]
-    return _act_on_all(case, incident) if meant.is_all else _act(case, meant, incident)
+    return _act_on_all(case, incident, page) if meant.is_all else _act(case, meant, incident)
 
 
 def _page_of(case: _Case, meant: Reply) -> ReplyCode | None:
@@ -193,14 +194,16 @@ def _act(case: _Case, meant: Reply, before: Incident) -> Taken:
     return _told(case, ReplyResult.ACTED, meant.act, words, (before.id,))
 
 
-def _act_on_all(case: _Case, named: Incident) -> Taken:
-    """All that waits for this person and is of the same service as the page that was named."""
+def _act_on_all(case: _Case, named: Incident, page: ReplyCode) -> Taken:
+    """All that waits for this person and was told by the same message as the page that was named, or is of the same service."""
     subject = _subject_of(named)
-    waiting = [one for one in replies.open_of_person(case.connection, case.person.name) if _subject_of(one) == subject]
+    told = set(storms.folded_incidents(case.connection, page.delivery_key))
+    mine = replies.open_of_person(case.connection, case.person.name)
+    waiting = [one for one in mine if _subject_of(one) == subject or one.id in told]
     for incident in waiting:
         _give(case, AnswerAction.ACKNOWLEDGE, incident.id, "")
     result = ReplyResult.ACTED if waiting else ReplyResult.LATE
-    words = reply_words.done_for_all(waiting, subject)
+    words = reply_words.done_for_all(waiting, "that message" if told else subject)
     return _told(case, result, ReplyAct.ACKNOWLEDGE, words, tuple(one.id for one in waiting))
 
 

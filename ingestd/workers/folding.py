@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -19,7 +18,7 @@ from ingestd import telling
 from ingestd.core import reaching
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
-from ingestd.core.effects import Deadline, DeadlineKind, Decision, PageReason, TimelineEntry
+from ingestd.core.effects import Deadline, DeadlineKind, Decision, PageReason, TimelineEntry, together
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKey, EffectKind, IncidentId, IncidentState, Severity
 from ingestd.core.policy import Policy
@@ -242,7 +241,7 @@ def _settle(
         decisions.append(
             replace(settlement.decision, timeline=timeline, deadlines=(*settlement.decision.deadlines, *dues))
         )
-    decision = _together(decisions)
+    decision = together(decisions)
     storms.save_many(connection, after)
     apply.write(connection, decision, now)
     return decision
@@ -250,17 +249,6 @@ def _settle(
 
 def _told_with(entry: TimelineEntry, leader: Delivery) -> TimelineEntry:
     return replace(entry, text=f"{entry.text}, in one message with {leader.incident_id}")
-
-
-def _together(decisions: Sequence[Decision]) -> Decision:
-    """All of them as one; of an incident that several change, as the last one leaves it."""
-    joined: dict[str, Any] = {
-        field.name: tuple(one for decision in decisions for one in getattr(decision, field.name))
-        for field in fields(Decision)
-        if field.name != "next_number"
-    }
-    joined["incidents"] = tuple({incident.id: incident for incident in joined["incidents"]}.values())
-    return Decision(**joined)
 
 
 def late_answer(delivery: Delivery, incident: Incident, now: datetime) -> tuple[Deadline, ...]:

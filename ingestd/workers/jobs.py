@@ -18,14 +18,13 @@ from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, P
 from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKind, PersonName
 from ingestd.core.policy import Policy
-from ingestd.core.settle import Outcome, OutcomeKind, give_up_page, settle, settle_word
+from ingestd.core.settle import Outcome, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
 from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, timeline, view
 from ingestd.store import incidents as incident_store
-from ingestd.workers import folding, reply_ways
+from ingestd.workers import folding, reply_ways, ticket_news
 from ingestd.workers.current import Standing
 
-NOTE_LINES_MAX = 40
 HANDED_OVER_LINES_MAX = 200
 LINK_LIFE = timedelta(hours=72)
 LED_SECONDS = 2.0
@@ -184,9 +183,9 @@ def _make(
     ticket = incident_store.ticket_of(connection, incident.id, delivery.connector) if delivery.kind.is_ticket else None
     lines: list[timeline.Line] = []
     if delivery.kind.is_ticket:
-        delivery, lines = _word_note(connection, delivery, ticket)
+        delivery, lines = ticket_news.word_note(connection, delivery, ticket)
         if delivery.kind is EffectKind.TICKET_COMMENT:
-            incident = _comment_is_worded(connection, incident, now)
+            incident = ticket_news.comment_is_worded(connection, incident, now)
     reason = relevance.moot(
         delivery,
         incident,
@@ -255,26 +254,6 @@ def _word_post(delivery: Delivery, told: IncidentView, now: datetime) -> PageTex
     room = delivery.address or ""
     contact = Contact(PersonName(room), room, Channel.CHAT, room)
     return PageText("post", told, contact, level=delivery.level, reason=delivery.reason, sent_at=now)
-
-
-def _word_note(
-    connection: Connection, delivery: Delivery, ticket: incident_store.Ticket | None
-) -> tuple[Delivery, list[timeline.Line]]:
-    """Fix which lines the note holds at the first attempt, so that a repeat says the same."""
-    if delivery.noted_up_to is None:
-        newest = timeline.newest_seq(connection, delivery.incident_id)
-        delivery = replace(delivery, noted_up_to=newest)
-        outbox.save(connection, delivery)
-    assert delivery.noted_up_to is not None, "it has just been set"
-    after = ticket.noted_up_to if ticket else delivery.noted_up_to
-    return delivery, timeline.for_ticket(connection, delivery.incident_id, after, delivery.noted_up_to, NOTE_LINES_MAX)
-
-
-def _comment_is_worded(connection: Connection, incident: Incident, now: datetime) -> Incident:
-    if incident.is_comment_waiting:
-        incident = replace(incident, is_comment_waiting=False)
-        apply.write(connection, Decision(incidents=(incident,)), now)
-    return incident
 
 
 def _word_page(
@@ -372,7 +351,7 @@ def finish(
     apply.write(connection, settlement.decision, now)
     if dues:
         apply.write(connection, Decision(deadlines=dues), now)
-    _follow_ticket(connection, after, outcome, ticket, now)
+    ticket_news.follow_ticket(connection, after, outcome, ticket, now)
     return Settled(after, settlement.decision)
 
 
@@ -384,27 +363,3 @@ def _awaits_receipt(delivery: Delivery, receipt: PageReceipt, sent_to: str, poli
     seconds = 0 if receipt.is_final else policy.timing.receipt_seconds
     due_at = now + timedelta(seconds=seconds) if seconds else None
     return replace(after, address=sent_to, receipt_due_at=due_at)
-
-
-def _follow_ticket(
-    connection: Connection, delivery: Delivery, outcome: Outcome, ticket: TicketRef | None, now: datetime
-) -> None:
-    if outcome.kind is OutcomeKind.GONE:
-        incident_store.forget_ticket(connection, delivery.incident_id, delivery.connector)
-    if outcome.kind is not OutcomeKind.DONE or not delivery.kind.is_ticket:
-        return
-    if delivery.kind is EffectKind.TICKET_OPEN and ticket is not None:
-        incident_store.save_ticket(
-            connection,
-            incident_store.Ticket(
-                delivery.incident_id,
-                delivery.connector,
-                ticket.id,
-                ticket.label,
-                ticket.url,
-                now,
-                delivery.noted_up_to or 0,
-            ),
-        )
-    elif delivery.kind is not EffectKind.TICKET_PRIORITY and delivery.noted_up_to is not None:
-        incident_store.ticket_was_told(connection, delivery.incident_id, delivery.connector, delivery.noted_up_to)

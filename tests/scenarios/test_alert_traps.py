@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ingestd.core.names import IncidentState
 from ingestd.core.sources import SourceKind
-from ingestd.testing.world import World, alertmanager_body
+from ingestd.testing.world import World, alertmanager_body, policy
 
 SAMPLES = "alertmanager"
 
@@ -196,8 +197,9 @@ def test_the_watchdog_of_a_rule_without_a_policy_wakes_nobody(day, sample, nothi
 
 
 def test_a_hundred_alerts_of_one_rule_in_seven_places_are_seven_pages_and_seven_tickets(
-    day, sample, nothing_else_arrives
+    new_day, sample, nothing_else_arrives
 ):
+    day = new_day(policy=replace(policy(), limits={}))
     arrives(day, sample(f"{SAMPLES}/20-big100-firing"))
     opened = day.incidents()
     assert len(opened) == 7

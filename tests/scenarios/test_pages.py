@@ -121,7 +121,8 @@ def test_a_page_that_fails_twice_goes_by_the_next_channel_and_keeps_trying(day, 
     nothing_else_arrives(day)
 
 
-def test_while_a_service_is_given_a_rest_pages_go_by_the_next_channel_within_seconds(day, nothing_else_arrives):
+def test_while_a_service_is_given_a_rest_pages_go_by_the_next_channel_within_seconds(new_day, nothing_else_arrives):
+    day = new_day(policy=replace(policy(), limits={}))
     day.sms.is_down = True
     day.fires(cluster="a")
     day.advance(minutes=4)
@@ -391,7 +392,8 @@ def test_a_page_that_is_late_says_so(day, nothing_else_arrives):
     nothing_else_arrives(day)
 
 
-def test_a_pager_whose_account_is_refused_pages_by_the_other_and_says_so_and_recovers(day, nothing_else_arrives):
+def test_a_pager_whose_account_is_refused_pages_by_the_other_and_says_so_and_recovers(new_day, nothing_else_arrives):
+    day = new_day(policy=replace(policy(), limits={}))
     day.sms.is_barred = True
     day.fires()
     day.advance(seconds=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ingestd.core.names import IncidentState
 from ingestd.store import outbox
 from ingestd.testing.outside import Fault
-from ingestd.testing.world import World
+from ingestd.testing.world import World, policy
 
 ADA = ("ada", "sms", "page")
 
@@ -230,7 +231,8 @@ def test_an_account_that_is_known_but_not_allowed_pages_once(day, nothing_else_a
     nothing_else_arrives(day)
 
 
-def test_a_slow_ticket_system_never_delays_a_page(day, nothing_else_arrives):
+def test_a_slow_ticket_system_never_delays_a_page(new_day, nothing_else_arrives):
+    day = new_day(policy=replace(policy(), limits={}))
     day.tickets.delay_seconds = 80.0
     for cluster in "abcdefgh":
         day.fires(cluster=cluster)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.names import IncidentId
 from ingestd.store import incidents
+from ingestd.testing.world import policy
 from ingestd.workers import timekeeper
 from ingestd.workers.timekeeper import BATCH_COUNT, POSTPONED
 
@@ -16,7 +18,8 @@ def open_many(world, count):
         world.fires(cluster=f"c{number}")
 
 
-def test_more_deadlines_than_one_batch_are_kept_at_once(world):
+def test_more_deadlines_than_one_batch_are_kept_at_once(new_world):
+    world = new_world(policy=replace(policy(), limits={}))
     open_many(world, 3)
     world.kill()
     with_deadlines = BATCH_COUNT + 10
@@ -31,14 +34,15 @@ def test_more_deadlines_than_one_batch_are_kept_at_once(world):
     assert (told.count("ada"), told.count("bo")) == (with_deadlines, with_deadlines)
 
 
-def test_a_deadline_that_breaks_is_put_off_and_the_others_are_kept(world, monkeypatch, value_of, log_lines):
+def test_a_deadline_that_breaks_is_put_off_and_the_others_are_kept(new_world, monkeypatch, value_of, log_lines):
+    world = new_world(policy=replace(policy(), limits={}))
     open_many(world, 3)
     sound = timekeeper.decide_deadline
 
-    def breaks_for_one(kind, incident, *rest):
+    def breaks_for_one(kind, incident, *rest, **options):
         if incident.id == "INC-1001":
             raise ZeroDivisionError("a fault")
-        return sound(kind, incident, *rest)
+        return sound(kind, incident, *rest, **options)
 
     monkeypatch.setattr(timekeeper, "decide_deadline", breaks_for_one)
     world.advance(minutes=5)

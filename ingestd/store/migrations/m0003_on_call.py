@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -174,7 +175,7 @@ def upgrade(connection: Connection) -> None:
     awaits = _outbox_then.c.receipt_due_at.is_not(None)
     to_person = _outbox_then.c.person.is_not(None)
     is_folded = _outbox_then.c.folded_into.is_not(None)
-    words = [literal_column(f"'{state}'") for state in ("waiting", "leased", "uncertain")]
+    words: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("waiting", "leased", "uncertain")]
     is_unsettled = _outbox_then.c.state.in_(words)
     held = _alerts_then.c.state == "held"
     for index in (
