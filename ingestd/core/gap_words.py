@@ -95,7 +95,9 @@ def words_of(
 def _concerned(gap: Gap, policy: Policy) -> Iterable[PersonName]:
     if gap.person is not None:
         return (gap.person,)
-    return dict.fromkeys(name for layer in policy.schedules[gap.name].layers for name in layer.people)
+    schedule = policy.schedules[gap.name]
+    of_calendar = [one.person for one in schedule.calendar.stretches] if schedule.calendar is not None else []
+    return dict.fromkeys((*(name for layer in schedule.layers for name in layer.people), *of_calendar))
 
 
 def _text(gaps: Sequence[Gap], schedule: Schedule, reader: PersonName, now: datetime) -> str:

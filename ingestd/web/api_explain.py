@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 from ingestd.core.matchers import Matcher, MatcherError, parse_matcher
 from ingestd.core.names import AlertKey, EnvelopeId, IncidentId
 from ingestd.core.safe_text import one_line
-from ingestd.store import explanations, inbox
+from ingestd.store import explanations, inbox, roster
 from ingestd.web import explained
 from ingestd.web.access import Caller
 from ingestd.web.desk import Desk
 from ingestd.web.explained import Asked
+from ingestd.web.oncall_lines import name_next
 from ingestd.web.replies import Refusal, as_json, choice_of
 
 WORD_CHARS_MAX: Final = 700
@@ -56,7 +57,9 @@ async def explain(desk: Desk, _caller: Caller, request: web.Request) -> web.Resp
     if not word:
         raise Refusal(400, '"about", "match" or "since" must say what is to be explained')
     kind = choice_of(request, "kind", _KINDS, default="any")
-    return as_json(await desk.database.read(_by_word, word, kind, asked))
+    answer = await desk.database.read(_by_word, word, kind, asked)
+    name_next(answer, await desk.database.read(roster.effective, desk.policy(), asked.now), asked.now)
+    return as_json(answer)
 
 
 def _stopped(desk: Desk) -> frozenset[str]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ingestd.core.effects import DeadlineKind
 from ingestd.core.names import PersonName
 from ingestd.core.policy import Person, Policy
-from ingestd.core.rota import Override, Schedule, override_at, present, shifts
+from ingestd.core.rota import Override, Schedule, override_at, present, shifts, who
 from ingestd.core.rota_gaps import Gap, words_of
+from ingestd.core.target import schedule_of
 
 LOOK_AHEAD: Final = timedelta(days=60)
 """How far the next hand-off is looked for."""
@@ -60,6 +62,22 @@ def gap_line(gap: Gap, policy: Policy) -> dict[str, Any]:
         "zone": str(schedule.zone) if schedule is not None else None,
         "text": words_of(gap),
     }
+
+
+def name_next(answer: dict[str, Any], policy: Policy, now: datetime) -> None:
+    """Say in the steps of an explained incident who it is that is on call when the next one is due, as it can be foreseen."""
+    incident = answer.get("incident")
+    escalation = incident.get("escalation") if isinstance(incident, dict) else None
+    if not escalation:
+        return
+    dues = [one["due_at"] for one in answer.get("deadlines") or () if one.get("kind") == DeadlineKind.ESCALATE]
+    at = max([now, *dues])
+    for step in escalation["steps"]:
+        named = (policy.schedules.get(schedule_of(word) or "") for word in step["people"])
+        step["words"] = [
+            words if schedule is None else f"{words} ({who(schedule, at) or 'nobody'})"
+            for words, schedule in zip(step["words"], named, strict=True)
+        ]
 
 
 def reason_of(override: Override | None) -> str | None:

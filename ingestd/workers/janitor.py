@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
 from ingestd.core.watch import HoldReason
-from ingestd.store import inbox, incidents, links, outbox, replies, silences, watches
+from ingestd.store import inbox, incidents, links, outbox, overrides, replies, silences, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -25,6 +25,7 @@ JANITOR_SECONDS = 15.0
 def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
     pruned = inbox.prune(connection, now - timedelta(seconds=keep_seconds), PRUNE_COUNT_MAX)
     pruned += replies.prune(connection, now)
+    pruned += overrides.prune(connection, now, PRUNE_COUNT_MAX)
     return pruned + links.prune(connection, now) + silences.prune(connection, now, PRUNE_COUNT_MAX)
 
 

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingestd.core.names import Channel, PersonName
+from ingestd.core.policy import EscalationPolicy, Step
 from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit
 from ingestd.core.windows import OneOff
 from ingestd.store import overrides, roster
@@ -245,3 +246,14 @@ async def test_a_schedule_that_is_not_there_is_told_with_the_one_that_is(ask):
     await ask("GET", "/gaps", schedule="nope", status=404)
     await ask("GET", "", at="yesterday", status=400)
     await ask("GET", "/shifts", schedule="first-line", to="2028-01-01T00:00:00Z", status=400)
+
+
+async def test_explain_says_who_of_a_schedule_is_paged_next_as_it_can_be_foreseen(ask, office, client, auth):
+    """The second step is due in five minutes; cy has taken over by then."""
+    steps = tuple(Step((PersonName(word),), 300) for word in ("bo", "schedule:first-line"))
+    office.policy = replace(office.policy, escalations={"default": EscalationPolicy("default", steps)})
+    await ask("POST", "/overrides", {**GOOD, "starts_at": "2026-03-02T02:04:00Z"}, status=201)
+    office.fires()
+    answer = await client.get("/api/v1/explain", params={"about": "INC-1001"}, headers=auth("eyes"))
+    told = (await answer.json())["incident"]["escalation"]["steps"]
+    assert [step["words"] for step in told] == [["bo"], ["whoever is on call on “first-line” (cy)"]]
