@@ -197,10 +197,22 @@ CODES: Final[dict[str, Code]] = {
         "calendar: {use: overrides}",
         "calendar: {url_file: secrets/first-line.ics-url, use: overrides}",
     ),
+    "unknown-skill": Code("Nobody has this skill.", "Correct it, or add it under skills: of whoever knows it."),
     "no-members": Code("A step pages a team that has nobody in it.", "Give the team members."),
     "no-contact": Code(
         "Somebody is to be paged and cannot be: there is no address for any channel that a connector serves.",
         "Give the person a phone or email, and the channel a connector.",
+    ),
+    "no-vendor": Code(
+        "Every connector of the channel sms is for certain countries, and this number is in none of them. Pages to it are handed to "
+        "connectors that were not meant for it, if the daemon runs already.",
+        "Add the country to one of them, or a connector for every country at the end.",
+        'channels:\n  sms: [{to: sms-india, countries: ["+91"]}]',
+        'channels:\n  sms: [{to: sms-india, countries: ["+91"]}, sms]',
+    ),
+    "duplicate-route": Code(
+        "The same connector stands twice in a channel. It is tried once, in its first place.",
+        "Take one of them out; countries can be listed together.",
     ),
     "default-policy": Code(
         "What no rule matches pages nobody: the team default has no policy. That is silence where it is least expected.",

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ingestd.config.channel_references import check_countries
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import parse_listen
 from ingestd.config.schedule_references import check_schedules
@@ -49,6 +50,7 @@ def check_references(document: Document, folder: Path) -> None:
             _check_route(document, route, connectors)
             _check_name(document, route, "to", "connector", connectors)
     _check_people(document, root)
+    check_countries(document, root)
     check_schedules(document, root, names(root, "people"))
     _check_tls(document, root, folder)
     _check_default_team(document, root)

@@ -50,7 +50,8 @@ def settle_receipt(
         address = delivery.address or (person.address_of(delivery.channel) if person else None)
         if address:
             why = (detail or status) if is_contact_dead and status == FAILED else ""
-            draft.learn(ContactNews(delivery.person, delivery.channel, address, why))
+            sent_at = delivery.settled_at or delivery.created_at
+            draft.learn(ContactNews(delivery.person, delivery.channel, address, why, sent_at))
     if delivery.kind is not EffectKind.PAGE or not delivery.person or not delivery.channel:
         return Settlement(after, draft.finish())
     where = f"{delivery.person} by {delivery.channel}"

@@ -91,6 +91,12 @@ def plain_block(text: str, chars_max: int) -> str:
     return cut(block, chars_max, was_longer=len(seen) < len(text))
 
 
+def masked_address(address: str) -> str:
+    """An address that tells its owner which one it is, and nobody else what it is."""
+    name, at, host = address.partition("@")
+    return f"{name[:1]}…@{host}" if at else f"{address[:3]}…{address[-3:]}"
+
+
 def cut(text: str, chars_max: int, *, was_longer: bool = False) -> str:
     """At most ``chars_max`` characters of the text, the last one ``…`` if it was longer (or ``was_longer`` says so)."""
     if chars_max <= 0:

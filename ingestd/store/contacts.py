@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from ingestd.core.delivery import Delivery
 from ingestd.core.effects import ContactNews
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import Policy
@@ -64,18 +65,30 @@ def untold(connection: Connection) -> list[ContactRow]:
 
 
 def write(connection: Connection, news: Iterable[ContactNews], now: datetime) -> None:
-    """Remember what was learnt, in the caller's transaction. A death that is known stays as it is; whoever was reached is alive."""
+    """Remember what was learnt, in the caller's transaction.
+
+    A death that is known stays as it is; an address is alive by which somebody was reached with what left after its death.
+    """
     for one in news:
         before = load(connection, one.person, one.channel, one.address)
         row = before or ContactRow(one.person, one.channel, one.address)
         if not one.dead_because:
-            row = replace(_revived(row), reached_at=now)
+            is_proof = row.dead_since is None or one.sent_at is None or one.sent_at > row.dead_since
+            row = replace(_revived(row) if is_proof else row, reached_at=now)
         elif row.dead_since is None:
             row = replace(row, dead_since=now, reason=one.dead_because, is_told=False)
         if row != before:
             _save(connection, row)
         if (before is not None and before.dead_since is not None) != (row.dead_since is not None):
             roster.raise_revision(connection)
+
+
+def answered(connection: Connection, delivery: Delivery | None, now: datetime) -> None:
+    """Somebody answered a page, which therefore reached them where it went."""
+    if delivery is None or not delivery.person or not delivery.channel or not delivery.address:
+        return
+    sent_at = delivery.settled_at or delivery.created_at
+    write(connection, [ContactNews(delivery.person, delivery.channel, delivery.address, "", sent_at)], now)
 
 
 def revive(connection: Connection, person: PersonName, channel: Channel, address: str) -> bool:

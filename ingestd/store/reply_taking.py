@@ -16,7 +16,7 @@ from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, Incid
 from ingestd.core.policy import Person, Policy
 from ingestd.core.reply import Naming, Reply, ReplyAct
 from ingestd.core.reply_words import OpenPage
-from ingestd.store import answers, apply, contacts, dialect, replies, signatures, storms
+from ingestd.store import answers, apply, contacts, dialect, outbox, replies, signatures, storms
 from ingestd.store import incidents as incident_store
 from ingestd.store.answers import Answer, AnswerAction, Answered
 from ingestd.store.replies import ReplyCode
@@ -159,6 +159,8 @@ def _answer(case: _Case, meant: Reply) -> Taken:
         words = reply_words.help_for(_open_pages(case), is_understood=is_understood)
         return _told(case, ReplyResult.HELPED, meant.act, words)
     page = _page_of(case, meant)
+    if page is not None:
+        contacts.answered(case.connection, outbox.load(case.connection, page.delivery_key), case.now)
     incident = incident_store.load(case.connection, page.incident_id) if page else None
     if page is None or incident is None:
         named = f"INC-{meant.number}" if meant.naming is Naming.INCIDENT else str(meant.number or "That")

@@ -12,13 +12,14 @@ from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.target import in_words
-from ingestd.store import answers, links
+from ingestd.store import answers, contacts, links, outbox
 from ingestd.store import incidents as incident_store
 from ingestd.store.answers import Answer, AnswerAction, Answered
 from ingestd.store.links import PageLink
 from ingestd.telemetry import log_events
 from ingestd.web import words
 from ingestd.web.desk import Desk
+from ingestd.web.sheet import position_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,31 +42,61 @@ async def give(desk: Desk, answer: Answer) -> Told | None:
     return _follow(desk, answer, answered, now)
 
 
-async def acknowledge_by_link(desk: Desk, token: str) -> tuple[PageLink, bool] | None:
-    """Acknowledge as the person whom the link was sent to; whether this was the first. None if the token is unknown or expired.
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What was pressed on the page of a link. ``position`` is where the escalation stood when its reader saw it (``sheet.position_of``)."""
 
-    A late press changes nothing at all, so that a link can be pressed any number of times.
+    action: AnswerAction
+    text: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What became of it. ``told`` is None if nothing was left to do: then nothing at all has changed."""
+
+    link: PageLink
+    told: Told | None
+
+
+async def press_by_link(desk: Desk, token: str, press: Press) -> Pressed | None:
+    """Answer as the person whom the link was sent to. None if the token is unknown or expired.
+
+    A late press changes nothing at all, so that a button can be pressed any number of times: what is over stays so, what was taken
+    back is not taken back twice, and an escalation that has moved on since it was shown is not moved on again.
     """
     now = desk.clock.now()
-    found = await desk.database.run(_press, token, desk.policy(), now)
+    found = await desk.database.run(_press, token, press, desk.policy(), now)
     if found is None:
         return None
     link, answer, answered = found
-    if answered is not None:
-        _follow(desk, answer, answered, now)
-    return link, answered is not None
+    return Pressed(link, _follow(desk, answer, answered, now) if answered is not None else None)
 
 
 def _press(
-    connection: Connection, token: str, policy: Policy, now: datetime
+    connection: Connection, token: str, press: Press, policy: Policy, now: datetime
 ) -> tuple[PageLink, Answer, Answered | None] | None:
     link = links.find(connection, token, now)
     if link is None:
         return None
-    answer = Answer(link.incident_id, AnswerAction.ACKNOWLEDGE, by=link.person, via="link")
+    answer = Answer(link.incident_id, press.action, by=link.person, via="link", text=press.text)
     incident = incident_store.load(connection, link.incident_id)
-    is_waiting = incident is not None and incident.state is IncidentState.TRIGGERED
-    return link, answer, answers.give(connection, answer, policy, now) if is_waiting else None
+    if incident is None or not _is_timely(incident, press):
+        return link, answer, None
+    # Whoever presses a button has read what was sent there.
+    contacts.answered(connection, outbox.load(connection, link.delivery_key), now)
+    return link, answer, answers.give(connection, answer, policy, now)
+
+
+def _is_timely(incident: Incident, press: Press) -> bool:
+    state = incident.state
+    if press.action is AnswerAction.ACKNOWLEDGE:
+        return state is IncidentState.TRIGGERED
+    if press.action is AnswerAction.UNACKNOWLEDGE:
+        return state is IncidentState.ACKNOWLEDGED
+    if press.action is AnswerAction.ESCALATE:
+        return state.is_open and press.position == position_of(incident)
+    return state.is_open or press.action is AnswerAction.NOTE
 
 
 def _follow(desk: Desk, answer: Answer, answered: Answered, now: datetime) -> Told:

@@ -11,13 +11,13 @@ from ingestd.ambient import Clock
 from ingestd.core.effects import Decision, PersonalWord
 from ingestd.core.names import EffectKey
 from ingestd.core.policy import Policy
+from ingestd.core.safe_text import masked_address
 from ingestd.store import apply, contacts, dialect, roster
 from ingestd.store.contacts import ContactRow
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.workers import self_report
 from ingestd.workers.current import Current
-from ingestd.workers.page_test import masked
 from ingestd.workers.wake import Wake
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ def word_to_owner(row: ContactRow, effective: Policy, now: datetime) -> Personal
             continue
         text = (
             f"ingestd no longer pages you by {row.channel}\n"
-            f"What was sent to {masked(row.address)} failed for good: {row.reason}. From now on you are paged by {channel}.\n"
+            f"What was sent to {masked_address(row.address)} failed for good: {row.reason}. From now on you are paged by {channel}.\n"
             f"{cure(row)}"
         )
         assert row.dead_since is not None, "only of a death is anybody told"

@@ -8,16 +8,11 @@ from datetime import datetime
 
 from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, Severity
 from ingestd.core.policy import Person
+from ingestd.core.safe_text import masked_address
 from ingestd.errors import DeliveryError
 from ingestd.ports import Contact, IncidentView, Pager, PageReceipt, PageText
 
 SECONDS_MAX = 60.0
-
-
-def masked(address: str) -> str:
-    """An address that tells its owner which one it is, and nobody else what it is."""
-    name, at, host = address.partition("@")
-    return f"{name[:1]}…@{host}" if at else f"{address[:3]}…{address[-3:]}"
 
 
 async def send(
@@ -33,7 +28,7 @@ async def send(
         if channel is not None and known is not channel:
             continue
         name = connector_of.get(known, "")
-        row: dict[str, object] = {"channel": known.value, "connector": name, "address_masked": masked(address)}
+        row: dict[str, object] = {"channel": known.value, "connector": name, "address_masked": masked_address(address)}
         pager = pagers.get(name)
         if pager is None:
             results.append({**row, "ok": False, "text": f"no connector serves {known}"})

@@ -163,12 +163,13 @@ def test_the_policy_holds_people_with_the_channels_that_reach_them(load_text, go
 def test_timing_and_limits_come_from_the_file(load_text, good):
     loaded = load_text(
         good.replace("auth: none", "auth: none, vanished: resolve, limits: {alerts: 7}")
-        + "incidents: {resolve_grace: 0s, reopen_within: 1h30m, comment_delay: 5s, late_fire: 1d}\n"
+        + "incidents: {resolve_grace: 0s, reopen_within: 1h30m, comment_delay: 5s, late_fire: 1d, receipt_within: 90s}\n"
         + "server: {limits: {body_bytes: 1MiB, alerts: 9, labels: 3}}\n"
     )
     policy = build_policy(loaded)
     assert (policy.timing.resolve_grace_seconds, policy.timing.reopen_within_seconds) == (0, 5400)
     assert (policy.timing.comment_delay_seconds, policy.timing.late_fire_seconds) == (5, 86400)
+    assert policy.timing.receipt_seconds == 90
     assert policy.keep_vanished == frozenset()
     limits = loaded.config.limits_of("am")
     assert (limits.body_bytes, limits.alerts, limits.labels) == (1024**2, 7, 3)

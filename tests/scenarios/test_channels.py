@@ -448,18 +448,35 @@ def test_a_corrected_number_is_used_and_ends_the_alert(day, nothing_else_arrives
     nothing_else_arrives(day)
 
 
-def test_a_late_delivered_revives_a_number_that_was_thought_dead(followed, nothing_else_arrives):
+def test_what_arrived_before_a_stop_does_not_revive_the_number(followed, nothing_else_arrives):
     followed.fires()
     page = followed.sms.sent[0]
     followed.opts_out("ada")
     followed.advance(seconds=5)
     followed.receipt(page, "delivered")
     followed.advance(minutes=2)
-    assert followed.database.read_now(contacts.dead) == frozenset()
-    assert dead_alerts(followed)[0][1] is False
+    assert followed.database.read_now(contacts.dead) == {("ada", Channel.SMS, "+15550000")}
     for incident in followed.incidents():
         followed.acknowledge(incident.id)
     nothing_else_arrives(followed)
+
+
+def test_what_is_delivered_after_the_death_revives_the_number(new_day, nothing_else_arrives):
+    base = reach(policy(steps=[Step((PersonName("ada"),), 300)]), "ada", (Channel.SMS, "+15550000"))
+    day = new_day(policy=base)
+    day.sms.has_receipts = True
+    day.opts_out("ada")
+    day.advance(seconds=5)
+    day.sms.opted_out.clear()
+    day.fires()
+    page = next(page for page in day.sms.sent if page.incident == "INC-1002")
+    day.receipt(page, "delivered")
+    day.advance(minutes=2)
+    assert day.database.read_now(contacts.dead) == frozenset()
+    assert dead_alerts(day)[0][1] is False
+    for incident in day.incidents():
+        day.acknowledge(incident.id)
+    nothing_else_arrives(day)
 
 
 def test_the_last_contact_of_somebody_is_tried_although_it_is_dead_and_loudly(new_day, nothing_else_arrives):
