@@ -213,6 +213,7 @@ def _known(document: Document, config: Config | None) -> Known:
         policies=names(document.root, "policies"),
         connectors=names(document.root, "connectors"),
         people=names(document.root, "people"),
+        skills=frozenset(skill for person in config.people.values() for skill in person.skills) if config else None,
     )
 
 

@@ -266,6 +266,9 @@ class _RuleCompiler:
         if draft.page is not None and draft.page not in known.policies:
             hint = f"{draft.page} is a person; page names a policy" if draft.page in known.people else ""
             faults.unknown(("page",), "policy", draft.page, known.policies | {"none"}, hint)
+        if draft.skill and known.skills is not None and draft.skill not in known.skills:
+            hint = "" if known.skills else "add it under skills: of whoever knows it"
+            faults.unknown(("skill",), "skill", draft.skill, known.skills, hint)
         if draft.ticket is not None and draft.ticket.connector not in known.connectors:
             faults.unknown(("ticket", "to"), "connector", draft.ticket.connector, known.connectors)
 

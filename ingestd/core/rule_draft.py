@@ -25,6 +25,8 @@ class Known:
     policies: frozenset[str] = frozenset()
     connectors: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+    skills: frozenset[str] | None = None
+    """What people know; None: it is not known, and nothing is said of it."""
 
     def route_of(self, team: str) -> TeamRoute:
         """The team's route, with what the default team has where it says nothing."""
