@@ -207,6 +207,7 @@ class Daemon:
             test_page=self._test_page,
             notice=self.report.notice,
             nudge=self._ring_all,
+            new_token=self.ambient.ids.token,
             new_envelope=self.ambient.ids.envelope,
         )
 

@@ -69,6 +69,7 @@ def check_status(api: Api, moments: Moments, on_disk: OnDisk | None = None) -> I
         yield from _check_reload(status, moments, on_disk)
         yield from _check_connectors(status)
         yield from _check_calendars(status, moments)
+        yield from _check_audit(status, moments)
         yield from _check_queues(status)
         yield from _check_sources(api, status.get("sources") or {}, moments)
         yield _check_last_page(api, moments)
@@ -109,6 +110,29 @@ def _check_calendars(status: Json, moments: Moments) -> Iterator[Check]:
             yield Check(WARN, topic, text, f"UID {first.get('uid')}; all of them: ingestd oncall import FILE.ics")
         else:
             yield Check(OK, topic, f"{one.get('event_count')} events, read {moments.both(one.get('read_at'))}")
+
+
+def _check_audit(status: Json, moments: Moments) -> Iterator[Check]:
+    """What the daemon's auditor found, whether the watcher outside hears of it, and which sources are silent."""
+    audit = status.get("audit")
+    if not isinstance(audit, Mapping):
+        return
+    at = moments.both(audit.get("at"))
+    for text in audit.get("broken") or []:
+        yield Check(RED, "audit", str(text), "a promise of ingestd does not hold: see the daemon's log, and report it")
+    for text in audit.get("unanswered") or []:
+        yield Check(RED, "audit", str(text), "acknowledge it, and ask why nobody did:  ingestd explain INC-...")
+    if audit.get("result") == "passed":
+        yield Check(OK, "audit", f"every promise holds, {at}")
+    elif audit.get("result") == "not yet":
+        yield Check(WARN, "audit", "nothing has been audited yet", "it is once a minute")
+    if audit.get("heartbeat_problem"):
+        yield Check(WARN, "heartbeat", str(audit["heartbeat_problem"]), "the watcher outside hears nothing of us")
+    elif audit.get("heartbeat_at"):
+        yield Check(OK, "heartbeat", f"the watcher heard of us {moments.both(audit['heartbeat_at'])}")
+    for source in status.get("silent_sources") or []:
+        hint = "look at the monitoring system, its Alertmanager, and the way here"
+        yield Check(RED, f"from {source}", "its watchdog is missing: nobody would tell us of a problem", hint)
 
 
 def _check_queues(status: Json) -> Iterator[Check]:

@@ -58,7 +58,7 @@ def begin(draft: Draft, order: DrillOrder, policy: Policy) -> Incident:
         category=KIND,
         team=DEFAULT_TEAM,
         rule=KIND,
-        title=f"TEST: a drill of policy “{order.policy}”, nothing is wrong",
+        title=f"TEST drill of policy “{order.policy}”: nothing is wrong",
         summary=f"{order.author} wants to know whether a page reaches somebody. Acknowledge it as you would in earnest: that ends it.",
         runbook="",
         dedup_key=key,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Deadline, DeadlineKind
@@ -77,12 +77,9 @@ def _undecided(connection: Connection, since: datetime, now: datetime) -> Iterat
 
 
 def _without_disposition(connection: Connection) -> Iterator[str]:
-    newest = (
-        select(inbox.c.id, inbox.c.state, inbox.c.disposition, inbox.c.next_alert, inbox.c.alert_count)
-        .order_by(inbox.c.seq.desc())
-        .limit(_NEWEST)
-    )
-    for row in connection.execute(newest):
+    last = connection.execute(select(func.max(inbox.c.seq))).scalar() or 0
+    newest = select(inbox.c.id, inbox.c.state, inbox.c.disposition, inbox.c.next_alert, inbox.c.alert_count)
+    for row in connection.execute(newest.where(inbox.c.seq > last - _NEWEST)):
         if row.state == NEW:
             continue
         if row.disposition is None:

@@ -160,11 +160,15 @@ def set_next_number(connection: Connection, number: int) -> None:
     dialect.upsert(connection, settings, ["name"], [{"name": _NEXT_NUMBER, "value": str(number)}])
 
 
+_DRILLS = "ingestd/drill:"
+"""What the dedup key of a drill begins with: see ``core.drill``."""
+
+
 def open_counts(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many incidents there are by (state, severity), closed ones left out."""
+    """How many incidents there are by (state, severity), closed ones and drills left out."""
     query = (
         select(incidents.c.state, incidents.c.severity, func.count())
-        .where(incidents.c.state != IncidentState.CLOSED)
+        .where(incidents.c.state != IncidentState.CLOSED, ~incidents.c.dedup_key.startswith(_DRILLS))
         .group_by(incidents.c.state, incidents.c.severity)
     )
     return {(str(state), str(severity)): count for state, severity, count in connection.execute(query)}

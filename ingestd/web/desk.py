@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ingestd.ambient import Clock
+from ingestd.ambient import Clock, SystemIds
 from ingestd.core.effects import Decision
-from ingestd.core.names import Channel, PersonName
+from ingestd.core.names import Channel, EnvelopeId, PersonName
 from ingestd.core.policy import Policy
 from ingestd.ports import Pager
 from ingestd.store.database import Database
@@ -79,5 +79,9 @@ class Desk:
     """Sends a test page by one channel or all; a mapping per channel: channel, connector, address_masked, ok, text."""
     notice: Callable[[], str] = _nothing_to_say
     """What whoever looks after the daemon should know before they read on; usually empty."""
+    new_token: Callable[[], str] = field(default_factory=lambda: SystemIds().token)
+    """A new secret of 72 random bits for an address."""
     nudge: Callable[[], None] = _ring_nobody
     """Wakes every worker: something was made due by hand."""
+    new_envelope: Callable[[], EnvelopeId] = SystemIds().envelope
+    """Ids for what the API itself puts into the inbox."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestd.core.incident import Escalation, Incident, Member
+from ingestd.core.policy import Step
+from ingestd.core.target import in_words
 from ingestd.store import timeline
 from ingestd.store.inbox import EnvelopeReport
 from ingestd.store.incidents import Ticket
@@ -32,6 +34,7 @@ def incident_line(incident: Incident, ticket: Ticket | None) -> dict[str, Any]:
         "acknowledged_at": incident.acknowledged_at,
         "resolved_at": incident.resolved_at,
         "quiet": incident.quiet,
+        "is_test": incident.conduct.is_test,
         "parent_id": incident.parent_id,
         "dedup_key": incident.dedup_key,
         "correlate_key": incident.correlate_key,
@@ -70,12 +73,22 @@ def _escalation(escalation: Escalation) -> dict[str, Any]:
     return {
         "policy_name": escalation.policy_name,
         "level": escalation.level,
-        "steps": [{"people": step.people, "wait_seconds": step.wait_seconds} for step in escalation.steps],
+        "steps": [_step(step, number) for number, step in enumerate(escalation.steps, start=1)],
         "loop_count": escalation.loop_count,
         "loops_done": escalation.loops_done,
         "is_held": escalation.is_held,
         "is_exhausted": escalation.is_exhausted,
         "paged": [{"person": person, "channel": channel} for person, channel in escalation.paged],
+    }
+
+
+def _step(step: Step, number: int) -> dict[str, Any]:
+    return {
+        "level": step.level or number,
+        "people": step.people,
+        "words": [in_words(word) for word in step.people],
+        "wait_seconds": step.wait_seconds,
+        "repeat_count": step.repeat_count,
     }
 
 

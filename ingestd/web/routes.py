@@ -15,14 +15,18 @@ from ingestd.telemetry import log_events
 from ingestd.web import (
     access_log,
     api_alerts,
+    api_contacts,
     api_daemon,
+    api_drills,
     api_envelopes,
     api_explain,
+    api_feeds,
     api_incidents,
     api_oncall,
     api_outbox,
     api_overrides,
     api_silences,
+    feeds,
     pages,
     receiving,
     replies,
@@ -56,6 +60,8 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("GET", "/envelopes/{id}/body", Role.VIEWER, api_envelopes.show_body),
     ("POST", "/envelopes/{id}/retry", Role.RESPONDER, api_envelopes.retry_envelope),
     ("GET", "/alerts", Role.VIEWER, api_alerts.list_alerts),
+    ("GET", "/contacts", Role.VIEWER, api_contacts.list_contacts),
+    ("POST", "/contacts/{person}/{channel}/revive", Role.ADMIN, api_contacts.revive_contact),
     ("GET", "/silences", Role.VIEWER, api_silences.list_silences),
     ("POST", "/silences", Role.RESPONDER, api_silences.add_silence),
     ("GET", "/silences/{id}", Role.VIEWER, api_silences.show_silence),
@@ -66,6 +72,9 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("GET", "/oncall/overrides", Role.VIEWER, api_overrides.list_overrides),
     ("POST", "/oncall/overrides", Role.RESPONDER, api_overrides.add_override),
     ("DELETE", "/oncall/overrides/{id}", Role.RESPONDER, api_overrides.end_override),
+    ("GET", "/oncall/feeds", Role.VIEWER, api_feeds.list_feeds),
+    ("POST", "/oncall/feeds", Role.RESPONDER, api_feeds.add_feed),
+    ("DELETE", "/oncall/feeds/{id}", Role.RESPONDER, api_feeds.revoke_feed),
     ("POST", "/oncall/swaps", Role.RESPONDER, api_overrides.swap_shifts),
     ("GET", "/explain", Role.VIEWER, api_explain.explain),
     ("GET", "/tickets", Role.VIEWER, api_outbox.list_tickets),
@@ -73,6 +82,8 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("POST", "/outbox/retry", Role.RESPONDER, api_outbox.retry_delivery),
     ("POST", "/outbox/drop", Role.ADMIN, api_outbox.drop_delivery),
     ("POST", "/pages/test", Role.RESPONDER, api_daemon.page_for_test),
+    ("GET", "/drills", Role.VIEWER, api_drills.show_drill),
+    ("POST", "/drills", Role.RESPONDER, api_drills.begin_drill),
     ("GET", "/status", Role.VIEWER, api_daemon.show_status),
 )
 
@@ -91,8 +102,10 @@ def add_routes(app: web.Application, desk: Desk) -> None:
     for path in ("/-/ready", "/readyz"):
         router.add_get(path, _open(desk, api_daemon.ready))
     router.add_get("/metrics", _open(desk, api_daemon.metrics))
+    router.add_get("/calendars/{token}.ics", _open(desk, feeds.show_feed))
     router.add_get("/p/{token}", _open(desk, pages.show_link, is_page=True))
     router.add_post("/p/{token}", _open(desk, pages.press_link, is_page=True))
+    router.add_get("/", _guarded(desk, Role.VIEWER, pages.show_list, is_page=True))
     router.add_get("/incidents/{id}", _guarded(desk, Role.VIEWER, pages.show_incident, is_page=True))
 
 

@@ -43,11 +43,11 @@ class Heart:
             return
         if self.beat_at is not None and now - self.beat_at < timedelta(seconds=plan.every_seconds) - _SLACK:
             return
-        self.problem = await self._send(plan, self._http)
+        self.problem = self._current.standing.hide(await self._send(plan, self._http))
         if self.problem:
             self._metrics.heartbeats.labels("failed").inc()
             host = urlsplit(plan.url).hostname
-            log.warning(log_events.HEARTBEAT_FAILED, host=host, detail=self._current.standing.hide(self.problem))
+            log.warning(log_events.HEARTBEAT_FAILED, host=host, detail=self.problem)
             return
         self.beat_at = now
         self._metrics.heartbeats.labels("sent").inc()

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
 from ingestd.core.decide import decide_alerts, decide_deadline
-from ingestd.core.effects import Deadline, Decision, JoinReason
+from ingestd.core.effects import Deadline, DeadlineKind, Decision, JoinReason
+from ingestd.core.incident import Incident
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect, incidents, roster, snapshot, watches
+from ingestd.store import apply, dialect, incidents, roster, snapshot, storms, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -24,6 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 BATCH_COUNT = 50
 WATCH_BATCH_COUNT = 100
 """Watches of one decision: thousands may be due at once, when a silence ends."""
+WAITED_FOR_MAX = timedelta(minutes=30)
+"""A page that has not left for so long is not waited for any more: the next level hears of it."""
 POSTPONED = timedelta(minutes=5)
 """When a deadline whose decision failed is tried again."""
 
@@ -38,10 +41,18 @@ def keep_deadlines(connection: Connection, policy: Policy, now: datetime, limit:
         if incident is None:
             incidents.forget_deadline(connection, deadline)
             continue
-        decision = decide_deadline(deadline.kind, incident, policy, now)
+        waits = deadline.kind is DeadlineKind.ESCALATE and _page_waits(connection, incident, now)
+        decision = decide_deadline(deadline.kind, incident, policy, now, due_at=deadline.due_at, pages_wait=waits)
         apply.write(connection, decision, now)
         decisions.append(decision)
     return decisions
+
+
+def _page_waits(connection: Connection, incident: Incident, now: datetime) -> bool:
+    escalation = incident.escalation
+    if escalation is None or escalation.is_exhausted:
+        return False
+    return storms.page_waits(connection, incident.id, escalation.people, escalation.level, now, WAITED_FOR_MAX)
 
 
 def keep_watches(connection: Connection, policy: Policy, now: datetime, limit: int) -> Decision:
@@ -138,8 +149,9 @@ class Timekeeper:
 
     def _tell(self, decision: Decision) -> None:
         self._wake.after_decision(decision)
+        tried = {incident.id for incident in decision.incidents if incident.conduct.is_test}
         for entry in decision.timeline:
-            if entry.reason == "exhausted":
+            if entry.reason == "exhausted" and entry.incident_id not in tried:
                 self._metrics.exhausted.inc()
                 log.error(log_events.ESCALATION_EXHAUSTED, incident=entry.incident_id)
             else:

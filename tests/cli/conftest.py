@@ -52,6 +52,7 @@ class FakeDaemon:
     deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    drill: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
     not_ready: list[str] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -74,6 +75,8 @@ class FakeDaemon:
         app.router.add_get("/api/v1/outbox", self._list_outbox)
         app.router.add_post("/api/v1/outbox/{verb:retry|drop}", self._steer)
         app.router.add_post("/api/v1/pages/test", self._test_page)
+        app.router.add_get("/api/v1/drills", self._show_drill)
+        app.router.add_post("/api/v1/drills", self._begin_drill)
         return app
 
     @web.middleware
@@ -192,6 +195,12 @@ class FakeDaemon:
         row["state"] = {"retry": "waiting", "drop": "dropped"}[verb]
         row["detail"] = body.get("reason", "")
         return _json({"key": body["key"], "text": f"{body['key']} is {row['state']}"})
+
+    async def _show_drill(self, _request: web.Request) -> web.Response:
+        return _json({"drill": self.drill})
+
+    async def _begin_drill(self, _request: web.Request) -> web.Response:
+        return _json({"id": self.drill["id"], "policy": self.drill["policy"]})
 
     async def _test_page(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -10,7 +10,19 @@ from sqlalchemy import Connection, Engine, event, text
 
 from ingestd.core.delivery import DeliveryState
 from ingestd.core.names import IncidentState
-from ingestd.store import dialect, inbox, incidents, links, migrate, outbox, signatures, snapshot, timeline
+from ingestd.store import (
+    auditing,
+    dialect,
+    drills,
+    inbox,
+    incidents,
+    links,
+    migrate,
+    outbox,
+    signatures,
+    snapshot,
+    timeline,
+)
 from ingestd.store.schema import incidents as incident_table
 from ingestd.store.signatures import Signature
 from tests.store.builders import NOW, after, claim, delivery, envelope, incident, put
@@ -91,7 +103,10 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "claim": (claim, {"outbox_share", "outbox_lane"}),
     "claim of nothing": (lambda c: claim(c, "sms"), {"outbox_share"}),
     "next due": (lambda c: outbox.next_due_at(c, "jira"), {"outbox_due", "outbox_lane", "outbox_leased"}),
-    "later in lane": (lambda c: outbox.has_later_in_lane(c, delivery("INC-1/jira/ticket-open/1"), NOW), {"outbox_lane"}),
+    "later in lane": (
+        lambda c: outbox.has_later_in_lane(c, delivery("INC-1/jira/ticket-open/1"), NOW),
+        {"outbox_lane"},
+    ),
     "receipt": (lambda c: outbox.by_receipt(c, "jira", "SM77"), {"outbox_receipt"}),
     "counts": (outbox.counts, {"outbox_open"}),
     "list of what is open": (lambda c: outbox.listed(c, states=outbox.UNSETTLED, limit=50), {"outbox_open"}),
@@ -127,10 +142,25 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "signatures": (lambda c: signatures.add(c, Signature("s", NOW), NOW), {"ix_signatures_expires_at"}),
 }
 
+AUDITS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
+    "audit of everything": (
+        lambda c: auditing.overall(c, ["sms", "mail"], after(days=-1), NOW),
+        {"inbox_waiting", "ix_deadlines_due_at", "ix_watches_due_at", "outbox_due", "outbox_leased"},
+    ),
+    "audit of incidents": (
+        lambda c: auditing.piece(c, 0),
+        {"incidents_live", "incidents_dedup", "ix_outbox_incident_id"},
+    ),
+    "audit of the last incidents": (lambda c: auditing.piece(c, 15), {"incidents_live"}),
+    "audit of what is kept back": (lambda c: auditing.kept_back(c, "", ""), {"alerts_held"}),
+    "drills that run": (drills.running, {"ix_drills_ended_at"}),
+}
+"""Asked once a minute; how long they take stands in test_auditing."""
 
-@pytest.mark.parametrize("name", QUESTIONS)
+
+@pytest.mark.parametrize("name", [*QUESTIONS, *AUDITS])
 def test_what_is_asked_often_finds_its_index(connection: Connection, name: str) -> None:
-    ask, indexes = QUESTIONS[name]
+    ask, indexes = {**QUESTIONS, **AUDITS}[name]
     is_sqlite = connection.dialect.name == "sqlite"
     if (
         not is_sqlite
