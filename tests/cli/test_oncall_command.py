@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -343,3 +345,19 @@ def test_gaps_read_the_file_and_with_live_what_the_daemon_knows(shell, config):
     assert {row[3] for row in rows(shown)} == {
         "asha is on call and nothing has ever reached them: ingestd page test asha"
     }
+
+
+def test_every_command_of_the_page_about_schedules_can_be_typed_as_it_stands_there(office, shell, config, monkeypatch):
+    """Against a daemon that has the schedule of the page; what an offline one needs is in the file."""
+    monkeypatch.setattr(office.clock, "at", NOW)
+    config.write_text(CONFIG.replace("l1", "first-line"))
+    office.policy = build_policy(load(config, environment={}, needs_secrets=False))
+    page = (Path(__file__).parents[2] / "docs" / "oncall-schedules.md").read_text(encoding="utf-8")
+    shown = [block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "ingestd oncall" in block]
+    typed = [line for block in shown for line in block.splitlines()]
+    assert len(typed) >= 10
+    for line in typed:
+        words = shlex.split(line, comments=True)
+        answer = shell(*words[1:])
+        wanted = 1 if words[2] == "gaps" else 0
+        assert (answer.exit_code, line) == (wanted, line), answer.stderr

@@ -11,7 +11,7 @@ from ingestd.config.policy import build_policy
 from ingestd.config.problems import ConfigProblems, render_all
 from ingestd.config.schedules import build_schedules
 from ingestd.core.calendar_shifts import CalendarUse, Imported
-from ingestd.core.policy import Step
+from ingestd.core.policy import RosterWords, Step
 from ingestd.core.rota import Override, Turn, TurnUnit, who
 from ingestd.core.windows import OneOff, TimeWindow
 
@@ -336,13 +336,21 @@ def test_the_schedule_that_the_example_shows_in_comments_is_right(load_text, tmp
 
 def test_what_the_page_about_schedules_shows_is_right(load_text, good):
     page = (ROOT / "docs" / "oncall-schedules.md").read_text(encoding="utf-8")
-    shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
-    loaded = load_text(good.replace("policies:\n", f"{PEOPLE}policies:\n") + shown[1])
+    shown, words = (one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "oncall" in one)
+    loaded = load_text(good.replace("policies:\n", f"{PEOPLE}policies:\n") + shown + words)
     assert loaded.lint == ()
     (test,) = loaded.config.oncall_tests
     schedule = build_schedules(loaded.config)["first-line"]
     assert who(schedule, test.at.within(UTC)) == test.who["first-line"] == "asha"
     assert [layer.name for layer in schedule.layers] == ["lunch", "weeks"]
+    assert build_policy(loaded).roster == RosterWords(shift_words=True, gap_words=True, warn=("chloe",))
+
+
+def test_who_is_told_of_gaps_must_be_somebody(load_text, right):
+    assert build_policy(load_text(right)).roster == RosterWords(shift_words=True, gap_words=True)
+    said = told(load_text, right + "oncall: {warn: [chloee]}\n")
+    assert 'person "chloee" is not defined' in said
+    assert 'did you mean "chloe"?' in said
 
 
 def test_a_schedule_may_have_a_calendar_and_no_layers(load_text, right):
