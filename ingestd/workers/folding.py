@@ -29,7 +29,6 @@ from ingestd.store import apply, dialect, outbox, roster, storms
 from ingestd.store.storms import Companion
 from ingestd.workers.current import Standing
 
-KINDS = frozenset({EffectKind.PAGE, EffectKind.NOTICE})
 FOLDED_MAX = 2000
 """So many deliveries are told by one message; what is more waits for the next one."""
 SHOWN_MAX = 50

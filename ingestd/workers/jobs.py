@@ -6,7 +6,7 @@ What is told is put together at the claim from the incident as it is then. What 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from ingestd.core.names import Channel, EffectKind, PersonName
 from ingestd.core.policy import Policy
 from ingestd.core.settle import Outcome, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
-from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, timeline, view
+from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, view
 from ingestd.store import incidents as incident_store
 from ingestd.workers import folding, reply_ways, ticket_news
 from ingestd.workers.current import Standing
@@ -133,7 +133,7 @@ class _Hold:
     until: datetime
     delivery: Delivery | None = None
     """As it is by now, if something else was noted of it."""
-    decision: Decision = Decision()
+    decision: Decision = field(default_factory=Decision)
 
 
 def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
@@ -180,40 +180,56 @@ def _make(
         return _make_word(connection, delivery, incident, standing, now)
     if incident is None:
         return DropReason.CLOSED
-    ticket = incident_store.ticket_of(connection, incident.id, delivery.connector) if delivery.kind.is_ticket else None
-    lines: list[timeline.Line] = []
     if delivery.kind.is_ticket:
-        delivery, lines = ticket_news.word_note(connection, delivery, ticket)
-        if delivery.kind is EffectKind.TICKET_COMMENT:
-            incident = ticket_news.comment_is_worded(connection, incident, now)
-    reason = relevance.moot(
-        delivery,
-        incident,
-        has_ticket=ticket is not None,
-        has_news=bool(lines),
-        is_superseded=outbox.has_later_in_lane(connection, delivery, now),
-    )
+        return _make_ticket(connection, delivery, incident, standing, now)
+    reason = _moot(connection, delivery, incident, now, has_ticket=False, has_news=False)
+    if reason is not None:
+        return reason
+    if delivery.kind is EffectKind.POST:
+        told = _told(connection, delivery, incident, standing)
+        is_lookup = delivery.unknown_since is not None
+        return Job(delivery, incident, told, is_lookup, page=_word_post(delivery, told, now))
+    return _make_page(connection, delivery, incident, standing, now, token)
+
+
+def _moot(
+    connection: Connection, delivery: Delivery, incident: Incident, now: datetime, *, has_ticket: bool, has_news: bool
+) -> DropReason | None:
+    is_superseded = outbox.has_later_in_lane(connection, delivery, now)
+    reason = relevance.moot(delivery, incident, has_ticket=has_ticket, has_news=has_news, is_superseded=is_superseded)
+    if reason is None and delivery.is_failed_over and outbox.is_told_otherwise(connection, delivery):
+        return DropReason.HANDED_OVER
+    return reason
+
+
+def _make_ticket(
+    connection: Connection, delivery: Delivery, incident: Incident, standing: Standing, now: datetime
+) -> Job | DropReason:
+    ticket = incident_store.ticket_of(connection, incident.id, delivery.connector)
+    delivery, lines = ticket_news.word_note(connection, delivery, ticket)
+    if delivery.kind is EffectKind.TICKET_COMMENT:
+        incident = ticket_news.comment_is_worded(connection, incident, now)
+    reason = _moot(connection, delivery, incident, now, has_ticket=ticket is not None, has_news=bool(lines))
     # What may already have happened is looked up even if it is moot by now: its trace must not be lost.
     is_lookup = delivery.unknown_since is not None
-    if reason is None and delivery.is_failed_over and outbox.is_told_otherwise(connection, delivery):
-        reason = DropReason.HANDED_OVER
     if reason is not None and not (is_lookup and delivery.kind is EffectKind.TICKET_OPEN):
         return reason
+    told = _told(connection, delivery, incident, standing)
+    note = TicketNote(told, tuple(view.line_of(line) for line in lines))
+    return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
+
+
+def _make_page(
+    connection: Connection, delivery: Delivery, incident: Incident, standing: Standing, now: datetime, token: str
+) -> Job | DropReason | _Hold:
+    is_lookup = delivery.unknown_since is not None
     if delivery.kind is EffectKind.PAGE and incident.clearing_since is not None and not is_lookup:
         return _Hold(now + timedelta(seconds=HOLD_SECONDS))
-    bundle = folding.Bundle()
-    if delivery.kind in folding.KINDS:
-        found = folding.gather(connection, delivery, incident, standing.policy, now)
-        if isinstance(found, datetime):
-            held, decision = folding.over_limit(connection, delivery, incident, found, standing.policy, now)
-            return _Hold(found, held, decision)
-        bundle = found
+    bundle = folding.gather(connection, delivery, incident, standing.policy, now)
+    if isinstance(bundle, datetime):
+        held, decision = folding.over_limit(connection, delivery, incident, bundle, standing.policy, now)
+        return _Hold(bundle, held, decision)
     told = _told(connection, delivery, incident, standing)
-    if delivery.kind is EffectKind.POST:
-        return Job(delivery, incident, told, is_lookup, page=_word_post(delivery, told, now))
-    if delivery.kind.is_ticket:
-        note = TicketNote(told, tuple(view.line_of(line) for line in lines))
-        return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
     page = _word_page(connection, delivery, incident, told, standing, now, token)
     if page is None:
         return _unaddressed(connection, delivery)
