@@ -8,10 +8,20 @@ from datetime import timedelta
 import pytest
 
 from ingestd.core.delivery import DeliveryState
-from ingestd.core.effects import DropReason
+from ingestd.core.effects import ContactNews, DropReason, PageReason
 from ingestd.core.names import Channel, EffectKind, IncidentState, PersonName
+from ingestd.core.policy import Route
 from ingestd.core.receipt import settle_receipt
-from ingestd.core.settle import NOT_TWICE, Outcome, OutcomeKind, Settlement, give_up_page, settle
+from ingestd.core.settle import (
+    NOT_TWICE,
+    Blame,
+    Outcome,
+    OutcomeKind,
+    Settlement,
+    give_up_page,
+    settle,
+    settle_word,
+)
 from ingestd.testing.builders import NOW, delivery, escalation, incident
 from ingestd.testing.world import policy
 
@@ -264,3 +274,85 @@ def test_an_undelivered_page_that_has_failed_over_already_is_only_kept():
 def test_an_undelivered_notice_pages_nobody():
     settled = receipt("failed", kind=EffectKind.NOTICE)
     assert settled.decision.effects == ()
+
+
+# ------------------------------------------------------------------ vendors
+
+
+TWO = replace(POLICY, routes={Channel.SMS: (Route("sms"), Route("sms2")), Channel.EMAIL: (Route("mail"),)})
+SECOND, BY_MAIL = "INC-1001/sms2/page/1", "INC-1001/mail/page/1"
+
+
+def fails(outcome: Outcome, *, known=TWO, kind=EffectKind.PAGE, state=IncidentState.TRIGGERED, **changes) -> Settlement:
+    told = incident(state, escalation=escalation())
+    before = delivery(kind, **changes)
+    return settle(before, outcome, told, known, NOW, chance=1.0, lookup_window_seconds=WINDOW, sent_to="+15550000")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failed_count", "followed_by"),
+    [
+        (Outcome(OutcomeKind.REFUSED), 0, [SECOND]),
+        (Outcome(OutcomeKind.CREDENTIALS_REJECTED), 0, [SECOND]),
+        (Outcome(OutcomeKind.TRY_LATER), 0, []),
+        (Outcome(OutcomeKind.TRY_LATER), 1, [SECOND]),
+        (Outcome(OutcomeKind.TRY_LATER, after_seconds=30), 0, [SECOND]),
+        (Outcome(OutcomeKind.TRY_LATER, after_seconds=5, is_resting=True), 0, [SECOND]),
+        (Outcome(OutcomeKind.UNKNOWN), 0, []),
+        (Outcome(OutcomeKind.UNKNOWN), 1, [SECOND]),
+        (Outcome(OutcomeKind.REFUSED, blame=Blame.CONTACT), 0, [BY_MAIL]),
+        (Outcome(OutcomeKind.REFUSED, blame=Blame.DEAD_CONTACT), 0, [BY_MAIL]),
+    ],
+)
+def test_who_is_at_fault_decides_whether_another_vendor_or_another_channel_follows(outcome, failed_count, followed_by):
+    settled = fails(outcome, failed_count=failed_count)
+    assert effects(settled) == followed_by
+    assert settled.delivery.is_failed_over is bool(followed_by)
+    causes = [effect.cause for effect in settled.decision.effects]
+    assert causes == [PageReason.VENDOR_FAILED if key == SECOND else PageReason.CHANNEL_FAILED for key in followed_by]
+
+
+def test_after_the_last_vendor_comes_the_next_channel():
+    settled = fails(Outcome(OutcomeKind.REFUSED), connector="sms2")
+    assert effects(settled) == [BY_MAIL]
+
+
+def test_a_vendor_that_a_reload_took_away_is_followed_by_the_first_that_is_there():
+    settled = fails(Outcome(OutcomeKind.REFUSED), connector="gone")
+    assert effects(settled) == ["INC-1001/sms/page/2"]
+
+
+def test_a_rest_of_the_only_vendor_is_waited_for_if_it_is_short():
+    short, long = (Outcome(OutcomeKind.TRY_LATER, after_seconds=wait, is_resting=True) for wait in (5, 40))
+    assert effects(fails(short, known=POLICY)) == []
+    assert effects(fails(long, known=POLICY)) == [BY_MAIL]
+
+
+def test_a_dead_contact_is_learnt_with_the_address_that_was_tried():
+    settled = fails(Outcome(OutcomeKind.REFUSED, "opted out", blame=Blame.DEAD_CONTACT))
+    assert settled.decision.contacts == (ContactNews(PersonName("ada"), Channel.SMS, "+15550000", "opted out"),)
+    assert fails(Outcome(OutcomeKind.REFUSED, "blocked", blame=Blame.CONTACT)).decision.contacts == ()
+
+
+@pytest.mark.parametrize(("kind", "key"), [(EffectKind.NOTICE, "INC-1001/sms2/notice/1")])
+def test_the_end_is_told_by_the_next_vendor_and_by_no_other_channel(kind, key):
+    over = IncidentState.RESOLVED
+    assert effects(fails(Outcome(OutcomeKind.REFUSED), kind=kind, state=over)) == [key]
+    assert effects(fails(Outcome(OutcomeKind.REFUSED), kind=kind, state=over, connector="sms2")) == []
+    assert effects(fails(Outcome(OutcomeKind.REFUSED), kind=kind, state=over, is_failed_over=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("connector", "outcome", "followed_by"),
+    [
+        ("sms", Outcome(OutcomeKind.REFUSED), [("word/x/sms2", "sms2")]),
+        ("sms2", Outcome(OutcomeKind.REFUSED), [("word/x/email", "mail")]),
+        ("sms", Outcome(OutcomeKind.REFUSED, blame=Blame.CONTACT), [("word/x/email", "mail")]),
+        ("sms", Outcome(OutcomeKind.TRY_LATER), []),
+        ("sms", Outcome(OutcomeKind.DONE), []),
+    ],
+)
+def test_a_word_is_said_by_the_next_vendor_and_then_by_the_next_channel(connector, outcome, followed_by):
+    word = replace(delivery(EffectKind.WORD), key="word/x", connector=connector, reason="Hello")
+    settled = settle_word(word, outcome, TWO, NOW, chance=1.0)
+    assert [(one.key, one.connector) for one in settled.decision.words] == followed_by
