@@ -31,7 +31,7 @@ from ingestd.reloading.refused import Refused
 from ingestd.reloading.report import ReloadReport
 from ingestd.reloading.turns import Turns
 from ingestd.reloading.watch import LOOK_SECONDS, RuleWatch, stamp
-from ingestd.store import migrate
+from ingestd.store import contacts, migrate
 from ingestd.store.database import ThreadedDatabase
 from ingestd.store.lock import FileLock
 from ingestd.telemetry import log_events
@@ -225,8 +225,9 @@ class Daemon:
         person = policy.people.get(name)
         if person is None:
             return []
-        connector_of = policy.channel_connectors
-        sent = await page_test.send(person, self._pagers, connector_of, channel, self.ambient.clock.now())
+        known = await self.database.read(contacts.listed)
+        dead = {(one.channel, one.address): one.reason for one in known if one.dead_since and one.person == name}
+        sent = await page_test.send(person, self._pagers, policy, channel, self.ambient.clock.now(), dead)
         return [{**row, "text": self._current.standing.hide(str(row["text"]))} for row in sent]
 
     def status(self) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def command() -> None:
 def test(program: Program, person: str, channel: str | None) -> None:
     """Send a person a page that is marked as a test. It asks for no answer and opens no incident.
 
+    It goes by every channel of the person, and by every service of a channel, in the order in which a page would try them.
     Exit code 1 if a channel did not take it. That a service took it does not mean that it arrived: ask the person.
     """
     body: dict[str, object] = {"person": person}
@@ -56,6 +57,11 @@ def test(program: Program, person: str, channel: str | None) -> None:
         raise Failure(
             f"the page did not go out by {', '.join(failed)}", hint="what the service said is in the last column"
         )
+    dead = [result for result in results if result.get("dead")]
+    if dead:
+        which = ", ".join(f"{one.get('channel')} ({safe(one.get('dead')).plain})" for one in dead)
+        hint = f"if it arrived:  ingestd contact revive {person} {dead[0].get('channel')}"
+        raise Failure(f"it was sent, but pages pass over what counts as dead: {which}", hint=hint)
     program.terminal.note(f"sent; now ask {person} whether it arrived")
 
 

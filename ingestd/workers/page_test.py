@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, Severity
-from ingestd.core.policy import Person
+from ingestd.core.policy import Person, Policy
 from ingestd.core.safe_text import masked_address
 from ingestd.errors import DeliveryError
 from ingestd.ports import Contact, IncidentView, Pager, PageReceipt, PageText
@@ -18,32 +18,43 @@ SECONDS_MAX = 60.0
 async def send(
     person: Person,
     pagers: Mapping[str, Pager],
-    connector_of: Mapping[Channel, str],
+    policy: Policy,
     channel: Channel | None,
     now: datetime,
+    dead: Mapping[tuple[Channel, str], str] | None = None,
 ) -> list[dict[str, object]]:
-    """Send to one channel of the person or to all of them; what became of each, in order."""
-    results: list[dict[str, object]] = []
-    for known, address in person.channels:
-        if channel is not None and known is not channel:
-            continue
-        name = connector_of.get(known, "")
-        row: dict[str, object] = {"channel": known.value, "connector": name, "address_masked": masked_address(address)}
-        pager = pagers.get(name)
-        if pager is None:
-            results.append({**row, "ok": False, "text": f"no connector serves {known}"})
-            continue
-        text = _text(person, Contact(person.name, person.display_name, known, address), now)
-        try:
-            async with asyncio.timeout(SECONDS_MAX):
-                receipt: PageReceipt = await pager.page(text, EffectKey(f"TEST/{name}/page/{int(now.timestamp())}"))
-        except TimeoutError:
-            results.append({**row, "ok": False, "text": f"no answer within {SECONDS_MAX:.0f} s"})
-        except DeliveryError as error:
-            results.append({**row, "ok": False, "text": str(error)})
-        else:
-            results.append({**row, "ok": True, "text": receipt.text or "accepted"})
-    return results
+    """Send by one channel of the person or by all of them, and by each service of a channel; what became of each, in order.
+
+    ``dead``: addresses that pages pass over, and why. They are tried as well, since that is how one learns that they work again.
+    """
+    ways = [
+        (known, address, connector)
+        for known, address in person.channels
+        if channel is None or known is channel
+        for connector in policy.connectors_of(known, address) or ("",)
+    ]
+    tries = [_try(person, pagers.get(name), name, known, address, now) for known, address, name in ways]
+    results = await asyncio.gather(*tries)
+    for row, (known, address, _) in zip(results, ways, strict=True):
+        row["dead"] = (dead or {}).get((known, address), "")
+    return list(results)
+
+
+async def _try(
+    person: Person, pager: Pager | None, name: str, channel: Channel, address: str, now: datetime
+) -> dict[str, object]:
+    row: dict[str, object] = {"channel": channel.value, "connector": name, "address_masked": masked_address(address)}
+    if pager is None:
+        return {**row, "ok": False, "text": f"no connector serves {channel}"}
+    text = _text(person, Contact(person.name, person.display_name, channel, address), now)
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            receipt: PageReceipt = await pager.page(text, EffectKey(f"TEST/{name}/page/{int(now.timestamp())}"))
+    except TimeoutError:
+        return {**row, "ok": False, "text": f"no answer within {SECONDS_MAX:.0f} s"}
+    except DeliveryError as error:
+        return {**row, "ok": False, "text": str(error)}
+    return {**row, "ok": True, "text": receipt.text or "accepted"}
 
 
 def _text(person: Person, contact: Contact, now: datetime) -> PageText:

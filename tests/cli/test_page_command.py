@@ -53,3 +53,10 @@ def test_an_unknown_person_is_not_found_and_the_known_are_named(shell, asha):
     shown = shell("page", "test", "aisha")
     assert shown.exit_code == 1
     assert "hint: there are: asha" in shown.stderr
+
+
+def test_a_contact_that_counts_as_dead_fails_the_command_though_it_was_sent(shell, asha):
+    asha[0]["dead"] = "the person answered STOP"
+    shown = shell("page", "test", "asha")
+    assert shown.exit_code == 1
+    assert "pages pass over what counts as dead: sms (the person answered STOP)" in shown.stderr
