@@ -126,6 +126,8 @@ def _fit(*, head: str, place: str, reason: str, what: str, facts: str, next_step
 
 def _facts(text: PageText, zone: ZoneInfo) -> str:
     incident = text.incident
+    if text.purpose == "summary":
+        return ""  # how many and how bad they are all together says more
     if text.purpose == "resolved":
         by = shorten(_clean(incident.acknowledged_by), 30)
         over = f"over {_clock(incident.resolved_at, zone)}" if incident.resolved_at else ""
