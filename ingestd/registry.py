@@ -89,14 +89,18 @@ class Registry:
 
     def _misused_pagers(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
         found = []
-        routes = [(channel, one.to) for channel, some in self._loaded.config.channels.items() for one in some]
-        for channel, name in routes:
+        routes = [
+            (channel, index, one.to)
+            for channel, some in self._loaded.config.channels.items()
+            for index, one in enumerate(some)
+        ]
+        for channel, index, name in routes:
             connector = made.get(name)
             if isinstance(connector, Pager) and connector.channel is channel:
                 continue
             can = f"it reaches people by {connector.channel}" if isinstance(connector, Pager) else "it is not a pager"
             text = f'connector "{name}" cannot serve the channel {channel}: {can}'
-            found.append(self._loaded.problem_at(("channels", channel.value), "channel", text))
+            found.append(self._loaded.problem_at(("channels", channel.value, index), "channel", text))
         return found
 
     def _misused_ticket_systems(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:

@@ -88,28 +88,19 @@ def _go_on(draft: Draft, incident: Incident, policy: Policy, reason: PageReason)
     """Page the next step that is open now; without one, go on with the policy as it is by now, or say that nobody is left."""
     escalation = incident.escalation
     assert escalation is not None, "only within an escalation"
-    moved: Escalation | None = _following(escalation)
+    moved: Escalation | None = escalation.following
     while moved is not None:
         only = moved.step.only
         if only is None or only.contains(draft.now):
             return _page_step(draft, replace(incident, escalation=moved), policy, reason)
         text = f"L{moved.level} is passed over: it is not for this time"
         draft.note(incident, "escalation", text, reason="step_closed")
-        escalation, moved = moved, _following(moved)
+        escalation, moved = moved, moved.following
     if _has_new_people(escalation, policy):
         text = f"people of policy “{escalation.policy_name}” as it was have left: going on with the policy as it is now"
         draft.note(incident, "escalation", text, reason="policy_changed")
         return start(draft, incident, escalation.policy_name, policy, PageReason.NOBODY_REACHABLE)
     return last_resort.exhaust(draft, replace(incident, escalation=escalation), policy)
-
-
-def _following(escalation: Escalation) -> Escalation | None:
-    """One step further; None after the last step of the last run."""
-    if escalation.step_index + 1 < len(escalation.steps):
-        return replace(escalation, step_index=escalation.step_index + 1, repeats_done=0)
-    if escalation.loops_done + 1 < escalation.loop_count:
-        return replace(escalation, step_index=0, repeats_done=0, loops_done=escalation.loops_done + 1)
-    return None
 
 
 def _has_new_people(escalation: Escalation, policy: Policy) -> bool:
@@ -331,15 +322,17 @@ def not_told(draft: Draft, incident: Incident, name: PersonName, channel: Channe
 
 
 def tell_the_end(draft: Draft, incident: Incident, policy: Policy) -> Incident:
-    """Tell everybody who was paged, once each, on the channel that first reached them."""
+    """Tell everybody who was paged, once each, on the channel that first reached them, or on another if that one is dead by now."""
     if incident.escalation is None:
         return incident
-    first: dict[PersonName, Channel] = {}
+    told: dict[PersonName, list[Channel]] = {}
     for name, channel in incident.escalation.paged:
-        first.setdefault(name, channel)
-    for name, channel in first.items():
+        told.setdefault(name, []).append(channel)
+    for name, channels in told.items():
         person = policy.people.get(name)
-        connectors = policy.connectors_of(channel, person.address_of(channel) or "") if person else ()
-        if connectors:
-            incident = draft.add_effect(incident, connectors[0], EffectKind.NOTICE, person=name, channel=channel)
+        known = [*channels, *(channel for channel, _ in person.channels)] if person else []
+        usable = next((one for one in known if person and reaching.has_connector(person, one, policy)), None)
+        if person is not None and usable is not None:
+            connector = policy.connectors_of(usable, person.address_of(usable) or "")[0]
+            incident = draft.add_effect(incident, connector, EffectKind.NOTICE, person=name, channel=usable)
     return incident

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -122,6 +122,24 @@ class Escalation:
         is_last = self.step_index + 1 >= len(self.steps) and self.loops_done + 1 >= self.loop_count
         repeats = self.repeats_done + 1 < self.step.repeat_count
         return (repeats or not is_last or bool(self.last_resort)) and not self.is_exhausted
+
+    @property
+    def following(self) -> Escalation | None:
+        """One step further, whatever its hours; None after the last step of the last run."""
+        if self.step_index + 1 < len(self.steps):
+            return replace(self, step_index=self.step_index + 1, repeats_done=0)
+        if self.loops_done + 1 < self.loop_count:
+            return replace(self, step_index=0, repeats_done=0, loops_done=self.loops_done + 1)
+        return None
+
+    def step_after(self, at: datetime) -> Step | None:
+        """The step that is paged at an instant, if the present one has waited long enough by then; None if no step is left."""
+        if self.repeats_done + 1 < self.step.repeat_count and not self.is_step_unreachable:
+            return self.step
+        moved = self.following
+        while moved is not None and moved.step.only is not None and not moved.step.only.contains(at):
+            moved = moved.following
+        return moved.step if moved is not None else None
 
     @property
     def is_step_unreachable(self) -> bool:

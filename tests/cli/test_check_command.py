@@ -86,6 +86,15 @@ def test_what_would_stop_the_daemon_only_when_it_builds_its_connectors_is_found(
     assert "cannot serve the channel email" in shown.stdout
 
 
+def test_a_connector_of_another_channel_is_told_where_it_stands_in_the_list(bare_shell, config):
+    config.write_text(GOOD.replace("{email: mail}", "{email: [mail, {to: tickets}]}"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    line = next(at for at, text in enumerate(config.read_text().splitlines(), 1) if "channels:" in text)
+    (said,) = [one for one in shown.stdout.splitlines() if "cannot serve the channel email" in one]
+    assert f"config.yaml:{line}:26: " in said
+
+
 DESK = (
     "  desk: {kind: freshdesk, domain: example, api_key: key-of-the-agent, requester_email: monitoring@example.com}\n"
 )

@@ -508,6 +508,22 @@ def test_a_page_that_was_queued_for_a_contact_that_died_goes_by_the_next_channel
     nothing_else_arrives(day)
 
 
+def test_whoever_answered_stop_after_the_page_hears_of_the_end_by_mail(day, nothing_else_arrives):
+    day.fires()
+    assert day.pages() == [ADA]
+    day.acknowledge("INC-1001")
+    day.opts_out("ada")
+    day.advance(seconds=5)
+    for incident in day.incidents():
+        day.acknowledge(incident.id)
+    day.clears()
+    day.advance(minutes=2)
+    ends = [(page.person, page.incident) for page in day.mail.sent if page.purpose == "resolved"]
+    assert ("ada", "INC-1001") in ends
+    assert [page.purpose for page in day.sms.sent] == ["page"]
+    nothing_else_arrives(day)
+
+
 def test_a_death_is_told_once_although_the_process_dies_over_it(new_day, nothing_else_arrives):
     day = new_day()
     day.opts_out("ada")
