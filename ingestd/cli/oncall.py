@@ -11,7 +11,9 @@ import click
 from ingestd.cli import oncall_source as source
 from ingestd.cli.failures import BadUsage
 from ingestd.cli.oncall_change import end, override, overrides, swap
+from ingestd.cli.oncall_feed import feed
 from ingestd.cli.oncall_gaps import gaps
+from ingestd.cli.oncall_import import import_
 from ingestd.cli.oncall_source import CONFIG, DAYS_MAX, OFFLINE
 from ingestd.cli.program import Noun, Program, output_option
 from ingestd.cli.terminal import safe
@@ -28,6 +30,8 @@ SHOW_DAYS = 14
         ("ingestd oncall override first-line ben --for 4h", "ben takes over for four hours"),
         ("ingestd oncall swap first-line asha ben", "they exchange their next shifts"),
         ("ingestd oncall gaps --for 30d", "in CI: is somebody always there?"),
+        ("ingestd oncall import shifts.ics", "what does this calendar mean, and does everybody in it exist?"),
+        ("ingestd oncall feed add person:asha", "asha's shifts, for the calendar on her phone"),
     ],
 )
 def command() -> None:
@@ -140,5 +144,5 @@ def show(
     program.terminal.table(["FROM", "TO", "ON CALL", "OVERRIDE"], rows)
 
 
-for _verb in (gaps, override, swap, overrides, end):
+for _verb in (gaps, override, swap, overrides, end, import_, feed):
     command.add_command(_verb)

@@ -28,7 +28,7 @@ _SECRET_KEY: Final = re.compile(
 )
 _SHAPES: Final = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?<=/p/)[\w-]{4,}"), HIDDEN),
+    (re.compile(r"(?<=/p/)[\w-]{4,}|(?<=/calendars/)[\w-]{4,}"), HIDDEN),
     (re.compile(r"(?<=://)[^\s/@\"']+@"), f"{HIDDEN}@"),
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)\?[^\s\"'<>]*", re.IGNORECASE), r"\1?…"),
     (re.compile(r"((?:^|[\s\"'=(])/[^\s?\"'<>]*)\?[^\s\"'<>]*"), r"\1?…"),

@@ -1,4 +1,4 @@
-"""The access log: who asked for what and what they got, without query strings and without the secret of an acknowledge link."""
+"""The access log: who asked for what and what they got, without query strings and without the secret of an acknowledge link or a calendar."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PATH_CHARS_MAX = 200
 _QUIET = ("/-/healthy", "/-/ready", "/healthz", "/readyz", "/metrics")
-_LINK = "/p/"
+_LINKS = ("/p/", "/calendars/")
 
 
 def shown_path(path: str) -> str:
-    """The path as it may be logged: short, on one line, and nothing of a link beyond ``/p/``."""
-    return f"{_LINK}***" if path.startswith(_LINK) else one_line(path, PATH_CHARS_MAX)
+    """The path as it may be logged: short, on one line, and nothing of a secret address beyond ``/p/`` or ``/calendars/``."""
+    secret = next((start for start in _LINKS if path.startswith(start)), None)
+    return one_line(path, PATH_CHARS_MAX) if secret is None else f"{secret}***"
 
 
 def note(request: web.Request, status: int, seconds: float) -> None:

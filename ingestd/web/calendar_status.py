@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -21,9 +21,9 @@ def calendar_lines(connection: Connection, policy: Policy) -> list[Mapping[str, 
 
 
 def _line(copy: CalendarCopy, policy: Policy) -> Mapping[str, Any]:
-    listed = copy.listed
+    listed, zone = copy.listed, policy.schedules[copy.schedule].zone
     strange = [
-        {"uid": uid, "on": f"{datetime.fromtimestamp(begins, UTC):%Y-%m-%d}", "text": f'nobody is called "{title}"'}
+        {"uid": uid, "on": f"{datetime.fromtimestamp(begins, zone):%Y-%m-%d}", "text": f'nobody is called "{title}"'}
         for uid, title, begins, _ in calendars.unknown(listed, policy.people)
     ]
     unusable = [{"uid": uid, "on": on, "text": text} for uid, on, text in copy.left_out]

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -202,5 +202,6 @@ def trouble_of(copy: CalendarCopy, policy: Policy, now: datetime) -> str:
         return ""
     uid, title, begins, _ = near[0]
     more = f" (and {len(near) - 1} more)" if len(near) > 1 else ""
-    on = f"{datetime.fromtimestamp(begins, now.tzinfo):%Y-%m-%d}"
+    schedule = policy.schedules.get(copy.schedule)
+    on = f"{datetime.fromtimestamp(begins, schedule.zone if schedule is not None else UTC):%Y-%m-%d}"
     return f'names "{title}" on {on} (UID {uid}){more}, and nobody is called that'

@@ -129,6 +129,7 @@ def test_a_known_secret_is_hidden_wherever_it_stands(set_up, form):
         ("Authorization: Bearer canary.canary", "Authorization: Bearer ***"),
         ("authorization: basic Y2FuYXJ5", "authorization: basic ***"),
         ("https://alerts.example/p/canary_1234-x", "https://alerts.example/p/***"),
+        ("https://alerts.example/calendars/canary_1234-x.ics", "https://alerts.example/calendars/***.ics"),
         ("called +4915112345678 twice", "called +49***78 twice"),
         ("is it? yes", "is it? yes"),
         ("2026-03-02T02:00:00+00:00", "2026-03-02T02:00:00+00:00"),
