@@ -13,7 +13,7 @@ from connectors.email_pager.message import Letterhead, message_id, write_message
 from connectors.email_pager.settings import EmailPagerSettings
 from ingestd.core.names import Channel, EffectKey
 from ingestd.errors import RequestRejected
-from ingestd.ports import Mail, MailSender, PageReceipt, PageText, ReceiptNews
+from ingestd.ports import Mail, MailSender, PageReceipt, PageText, ReceiptNews, ReplyNews
 
 
 @runtime_checkable
@@ -34,7 +34,8 @@ class EmailPager:
         self._zone = ZoneInfo(settings.timezone)
         self._ack_in_email = settings.ack_in_email
         sender_name, address = split_sender(settings.from_)
-        self._letterhead = Letterhead(sender_name, address, settings.reply_to)
+        self._letterhead = Letterhead(sender_name, address, settings.reply_to, settings.reply_separator)
+        self._has_replies = settings.replies
 
     async def check(self) -> str:
         """Which sender, by which way. Logs in to the mail server and raises as ``page`` does, but sends nothing."""
@@ -67,4 +68,12 @@ class EmailPager:
 
     def read_receipt(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiptNews | None:  # noqa: ARG002 (the port's signature)
         """Always None: mail has no receipts over HTTP."""
+        return None
+
+    def takes_replies(self, address: str) -> bool:  # noqa: ARG002 (everybody who can be mailed can answer)
+        """Whether replies are read at all."""
+        return self._has_replies
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> ReplyNews | None:  # noqa: ARG002 (the port's signature)
+        """Always None: a reply by mail comes as a whole message, which ``ingestd reply`` hands in."""
         return None

@@ -53,6 +53,15 @@ class EmailPagerSettings(_Strict):
         examples=["ingestd <ingestd@example.com>"],
     )
     reply_to: str = Field(default="", description="Where replies go, if not to the sender.")
+    replies: bool = Field(
+        default=False,
+        description="Pages can be answered: what arrives at `reply_to` is handed to `ingestd reply`.",
+    )
+    reply_separator: str = Field(
+        default="+",
+        pattern=r"^[+=_.-]?$",
+        description="What stands between the name of `reply_to` and the token of a page, `ack+TOKEN@example.com`. Empty: no token there.",
+    )
     maildir: Path | None = Field(default=None, description="A maildir folder; it is made with the first mail.")
     smtp: SmtpSettings | None = None
     timezone: str = Field(default="UTC", description="The zone in which times are told, such as `Europe/Berlin`.")
@@ -85,6 +94,9 @@ class EmailPagerSettings(_Strict):
     def _has_one_way_out(self) -> Self:
         if (self.maildir is None) == (self.smtp is None):
             msg = "set exactly one of `maildir` and `smtp`"
+            raise ValueError(msg)
+        if self.replies and not self.reply_to:
+            msg = "`replies: true` needs `reply_to`: the address whose mail is handed to `ingestd reply`"
             raise ValueError(msg)
         return self
 

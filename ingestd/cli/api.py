@@ -51,6 +51,12 @@ class Api:
         """The JSON object that a POST answers."""
         return self._object(self._send("POST", path, body=body, seconds=seconds))
 
+    def hand_in(self, path: str, raw: bytes, *, content_type: str) -> dict[str, Any]:
+        """The JSON object that a POST of something that is no JSON answers."""
+        reply = self._request("POST", path, raw=raw, content_type=content_type)
+        self._refuse(reply)
+        return self._object(reply)
+
     def delete(self, path: str) -> dict[str, Any]:
         """The JSON object that a DELETE answers."""
         return self._object(self._send("DELETE", path))
@@ -91,6 +97,8 @@ class Api:
         *,
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
+        raw: bytes | None = None,
+        content_type: str = "",
         seconds: float = ANSWER_SECONDS,
     ) -> requests.Response:
         import requests  # noqa: PLC0415 (it loads slowly, and --help needs none)
@@ -105,7 +113,9 @@ class Api:
                 method,
                 self.url + path,
                 params=params,
-                json=None if method == "GET" else dict(body or {}),
+                json=None if method == "GET" or raw is not None else dict(body or {}),
+                data=raw,
+                headers={"Content-Type": content_type} if content_type else None,
                 timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False,
             )

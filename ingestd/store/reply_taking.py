@@ -175,10 +175,21 @@ def _page_of(case: _Case, meant: Reply) -> ReplyCode | None:
     if meant.naming is Naming.LAST:
         return case.pages[0] if case.pages else None
     by_code = next((page for page in case.pages if page.code and page.code == meant.number), None)
-    by_incident = next((page for page in case.pages if page.incident_id == f"INC-{meant.number}"), None)
+    named = IncidentId(f"INC-{meant.number}")
+    by_incident = next((page for page in case.pages if page.incident_id == named), None) or _told_otherwise(case, named)
     if meant.naming is Naming.INCIDENT:
         return by_incident
     return (by_incident or by_code) if meant.naming is Naming.NUMBER else (by_code or by_incident)
+
+
+def _told_otherwise(case: _Case, incident_id: IncidentId) -> ReplyCode | None:
+    """A page that this person got by another channel, or together with others: it has no code here, but its number is good."""
+    name, heard = case.person.name, case.heard
+    if heard.channel is Channel.EMAIL or not any(
+        one.id == incident_id for one in replies.open_of_person(case.connection, name)
+    ):
+        return None
+    return ReplyCode(heard.sender, 0, incident_id, name, heard.channel, EffectKey(""), case.now)
 
 
 def _act(case: _Case, meant: Reply, before: Incident) -> Taken:

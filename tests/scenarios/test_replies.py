@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -110,6 +111,18 @@ def test_the_second_who_acknowledges_reads_who_was_first_and_when_on_their_own_c
     nothing_else_arrives(day)
 
 
+def test_an_incident_that_was_told_otherwise_is_acknowledged_by_its_number(day, nothing_else_arrives):
+    """ada was paged by mail, and texts from her own phone; bo was not paged at all."""
+    day.fires(cluster="a")
+    day.sms.faults = [Fault.REJECT]
+    day.fires(cluster="b")
+    assert [page.incident for page in day.mail.sent] == ["INC-1002"]
+    day.text_back(ADA, "2a")
+    assert day.incident(1002).state is IncidentState.ACKNOWLEDGED
+    day.text_back(ADA, "ack INC-1001")
+    nothing_else_arrives(day)
+
+
 def test_the_code_of_somebody_elses_page_is_refused(day, nothing_else_arrives):
     """ada has two pages by now, bo only one: 2 is nothing on his phone, and neither is an incident that he was not paged for."""
     day.fires(cluster="a")
@@ -186,7 +199,7 @@ def test_what_ingestd_says_itself_is_no_command_when_it_comes_back(day, nothing_
         assert day.text_back(ADA, text).result is ReplyResult.HELPED
     assert day.incident() == before
     day.text_back(ADA, "1c")
-    day.advance(minutes=1)
+    day.advance(hours=2)
     nothing_else_arrives(day)
 
 
@@ -293,17 +306,24 @@ def test_stop_and_start_are_remembered_and_never_answered(day, nothing_else_arri
     day.fires(cluster="a")
     assert day.text_back(ADA, "STOP").result is ReplyResult.OPTED_OUT
     assert day.incident().state is IncidentState.TRIGGERED
-    assert [said for said in words(day.sms) if said[0] == "ada"] == []
     day.acknowledge("INC-1001")
-    day.fires(cluster="b")
-    assert [page.channel.value for page in (*day.sms.sent, *day.mail.sent) if page.incident == "INC-1002"] == ["email"]
+    day.advance(minutes=2)
+    assert channels_of(day, day.fires, cluster="b") == ["email"]
     assert day.text_back(ADA, "start").result is ReplyResult.OPTED_IN
-    day.acknowledge("INC-1002")
-    day.fires(cluster="c")
-    assert codes(day)[-1][:2] == ("ada", "INC-1003")
-    day.acknowledge("INC-1003")
-    day.advance(minutes=10)
+    day.advance(minutes=2)
+    assert channels_of(day, day.fires, cluster="c") == ["sms"]
+    assert not any("STOP" in said or "Reply" in said for _, said in words(day.sms))
+    for incident in day.incidents():
+        day.acknowledge(incident.id)
+    day.advance(minutes=15)
     nothing_else_arrives(day)
+
+
+def channels_of(day: World, happen: Callable[..., object], **what: str) -> list[str]:
+    """By which channels ada is paged for what happens now."""
+    before = len(day.pages())
+    happen(**what)
+    return [channel for person, channel, purpose in day.pages()[before:] if (person, purpose) == ("ada", "page")]
 
 
 def test_where_replies_cannot_come_back_no_page_asks_for_one(new_day, nothing_else_arrives):
