@@ -111,7 +111,7 @@ def _text(gaps: Sequence[Gap], schedule: Schedule, reader: PersonName, now: date
     lines = [f"{what} from {_stretch(first, schedule, now)}"]
     lines += [f"and from {_stretch(one, schedule, now)}" for one in gaps[1:NAMED_MAX]]
     if len(gaps) > NAMED_MAX:
-        lines.append(f"and {len(gaps) - NAMED_MAX} times more: ingestd oncall gaps")
+        lines.append(f"and {len(gaps) - NAMED_MAX} more: ingestd oncall gaps")
     begins, ends = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for at in (first.starts_at, first.ends_at))
     lines.append(f"{remedy}: ingestd oncall override {schedule.name} NAME --from '{begins}' --to '{ends}'")
     return "\n".join(lines)

@@ -88,7 +88,11 @@ def gaps_of_schedule(
 def doubts_of_schedule(
     schedule: Schedule, begin: datetime, end: datetime, people: Mapping[PersonName, Person], facts: ContactFacts | None
 ) -> Iterator[Gap]:
-    """Shifts of people who are away then; with ``facts`` also of those with a dead contact besides others, or never reached yet."""
+    """Shifts of people who are away then; with ``facts`` also of those with a dead contact besides others.
+
+    And the first shift of everybody whom nothing is known to have reached.
+    """
+    unproven = set(people) - facts.reached if facts is not None else set()
     for shift in shifts(schedule, begin, end):
         person = people.get(shift.person) if shift.person is not None else None
         if person is None:
@@ -106,7 +110,8 @@ def doubts_of_schedule(
         if dead:
             words = " and ".join(dead)
             yield Gap(GapKind.DEAD_CONTACT, shift.starts_at, shift.ends_at, schedule.name, person.name, detail=words)
-        if person.name not in facts.reached:
+        if person.name in unproven:
+            unproven.discard(person.name)
             yield Gap(GapKind.NEVER_REACHED, shift.starts_at, shift.ends_at, schedule.name, person.name)
 
 
@@ -119,7 +124,7 @@ def words_of(gap: Gap) -> str:
         GapKind.NO_CONTACT: f"{gap.person} is on call and has no usable contact",
         GapKind.AWAY: f"{gap.person} is on call and away",
         GapKind.DEAD_CONTACT: f"{gap.person} is on call and cannot be reached by {gap.detail} any more",
-        GapKind.NEVER_REACHED: f"{gap.person} is on call and nothing has ever reached them: ingestd page test {gap.person}",
+        GapKind.NEVER_REACHED: f"{gap.person} is on call and nothing is known to have reached them yet",
     }[gap.kind]
 
 

@@ -13,13 +13,16 @@ import pytest
 from sqlalchemy import Connection
 
 from ingestd.core.names import Channel, PersonName
-from ingestd.core.policy import Policy
+from ingestd.core.policy import Policy, RosterWords
 from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit, who
 from ingestd.core.taking_over import OverrideFault, WantedOverride, WantedSwap
-from ingestd.store import overrides, roster
+from ingestd.core.windows import OneOff
+from ingestd.store import outbox, overrides, roster, roster_looks
 from ingestd.store.overrides import OverrideState, Swapped
+from ingestd.store.roster_looks import Look
 from ingestd.store.schema import contacts
 from ingestd.testing.world import policy
+from ingestd.workers.roster_watch import see_gaps, see_shifts, tell
 from tests.store.builders import NOW, after
 
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -240,3 +243,41 @@ def test_each_quarter_of_an_hour_of_a_month_is_whose_a_plain_reading_says(begin:
         for person, start, end in [*made, *((one.who, one.starts_at, one.ends_at) for one in fixed)]:
             expected = person if start <= at < end else expected
         assert who(merged, at) == expected, at
+
+
+WATCHED = RosterWords(shift_words=True, gap_words=True)
+
+
+def test_a_look_comes_back_as_it_was_saved(begin: Begin) -> None:
+    with begin() as connection:
+        assert roster_looks.load(connection) is None
+        for look in (Look(NOW), Look(after(hours=1), {"first": ADA, "second": None}, frozenset({"a/b", "c"}))):
+            roster_looks.save(connection, look)
+            assert roster_looks.load(connection) == look
+
+
+def test_of_two_daemons_that_look_at_once_one_tells_and_the_other_looks_again(begin: Begin) -> None:
+    whole = replace(_policy(), roster=WATCHED)
+    with begin() as connection:
+        seen = see_shifts(connection, whole, NOW)
+        also = see_shifts(connection, whole, NOW)
+        assert [word.person for word in seen.words] == [ADA]
+    with begin() as connection:
+        assert tell(connection, seen, NOW)
+    with begin() as connection:
+        assert not tell(connection, also, NOW)
+        assert see_shifts(connection, whole, NOW).words == ()
+        waiting = outbox.listed(connection, states=outbox.UNSETTLED, limit=9)
+    assert [row.person for row in waiting] == [ADA]
+
+
+def test_a_gap_is_remembered_as_told_until_it_is_over(begin: Begin) -> None:
+    whole = replace(_policy(layers=(replace(WEEKS, only=OneOff(after(days=-1), after(days=1))),)), roster=WATCHED)
+    with begin() as connection:
+        seen, look_at, fresh = see_gaps(connection, whole, see_shifts(connection, whole, NOW), NOW)
+        assert tell(connection, seen, NOW)
+    assert [one.gap.starts_at for one in fresh] == [after(days=1)]
+    assert look_at == after(days=1)
+    with begin() as connection:
+        again, _, fresh = see_gaps(connection, whole, see_shifts(connection, whole, NOW), NOW)
+    assert (again.words, fresh) == ((), [])
