@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from ingestd.config.quantities import DurationSeconds, as_written, duration_range, fault
+from ingestd.config.secrets import STAND_IN
 from ingestd.config.section import Section
 from ingestd.core.calendar_shifts import CalendarUse
 
@@ -19,6 +20,8 @@ _HINT: Final = (
 
 
 def _calendar_url(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() == STAND_IN:
+        return value  # that it cannot be read has been told
     text = re.sub(r"^webcals?://", "https://", value.get_secret_value().strip())
     try:
         parts = urlsplit(text)
