@@ -3,7 +3,7 @@
 Servers have one core to themselves and the generator has another, if the machine has two. All servers live throughout; who is measured
 alternates from round to round, so that a change of the machine's mood meets all of them, and each ratio is taken within a round.
 Processor time per request says the same with less noise on a busy machine. Absolute figures are of this machine only. What rules cost and how long a
-replay takes follows.
+replay takes follows, and how soon somebody is paged.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def main() -> int:
     )
     if max(float(str(row["generator_busy"])) for row in rows) > 0.9:
         print("the generator was as busy as the servers: the figures are its own")
-    for name in ("rules.py", "replay.py"):  # they say themselves whether they keep their promises
+    for name in ("rules.py", "replay.py", "paging.py"):  # they say themselves whether they keep their promises
         print(flush=True)
         subprocess.run([sys.executable, str(HERE / name)], env=_ENVIRONMENT, check=False)
     return 0
