@@ -120,6 +120,14 @@ def override_at(schedule: Schedule, at: datetime) -> Override | None:
     return next((one for one in reversed(schedule.overrides) if one.contains(at)), None)
 
 
+def is_from_calendar(schedule: Schedule, at: datetime) -> bool:
+    """Whether who is on call at an instant (aware) is so because the imported calendar says it."""
+    calendar = schedule.calendar
+    if calendar is None or calendar.at(at) is None or override_at(schedule, at) is not None:
+        return False
+    return calendar.use is CalendarUse.OVERRIDES or who(replace(schedule, calendar=None), at) is None
+
+
 def who(schedule: Schedule, at: datetime) -> PersonName | None:
     """Who is on call at an instant; None if nobody is. ``at`` is aware, from the year 2 to 9980."""
     at = at.astimezone(UTC)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.names import PersonName
 from ingestd.core.policy import Person, Policy
-from ingestd.core.rota import Override, Schedule, override_at, present, shifts, who
+from ingestd.core.rota import Override, Schedule, is_from_calendar, override_at, present, shifts, who
 from ingestd.core.rota_gaps import Gap, words_of
 from ingestd.core.target import schedule_of
 
@@ -31,7 +31,7 @@ def oncall_line(schedule: Schedule, people: People, at: datetime) -> dict[str, A
         "until": shift.ends_at if has_end else None,
         "next": following,
         "next_name": _name(following, people),
-        "override": reason_of(override_at(schedule, at)),
+        "override": _reason_at(schedule, at),
     }
 
 
@@ -43,7 +43,7 @@ def shift_lines(schedule: Schedule, people: People, begin: datetime, end: dateti
             "to": shift.ends_at,
             "person": shift.person,
             "person_name": _name(shift.person, people),
-            "override": reason_of(override_at(schedule, shift.starts_at)),
+            "override": _reason_at(schedule, shift.starts_at),
         }
         for shift in shifts(schedule, begin, end)
     ]
@@ -85,6 +85,10 @@ def reason_of(override: Override | None) -> str | None:
     if override is None:
         return None
     return ", ".join(part for part in (override.why or "override", f"by {override.by}" if override.by else "") if part)
+
+
+def _reason_at(schedule: Schedule, at: datetime) -> str | None:
+    return "calendar" if is_from_calendar(schedule, at) else reason_of(override_at(schedule, at))
 
 
 def _name(person: PersonName | None, people: People) -> str | None:

@@ -378,3 +378,15 @@ def test_the_address_of_a_calendar_is_shown_nowhere(load_text, right):
             load_text(text)
         assert "hunter2" not in render_all(caught.value.problems)
     assert "hunter2" not in repr(load_text(text.replace("url: hunter2", "url: https://a.example/hunter2")).config)
+
+
+def test_what_the_page_about_calendars_shows_is_right(load_text, good, tmp_path):
+    page = (ROOT / "docs" / "oncall-calendars.md").read_text(encoding="utf-8")
+    shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    secret = tmp_path / "secrets" / "first-line.ics-url"
+    secret.parent.mkdir()
+    secret.touch(mode=0o600)
+    secret.write_text("https://calendar.example/basic.ics", encoding="utf-8")
+    loaded = load_text(good.replace("policies:\n", f"{PEOPLE}policies:\n") + shown[1])
+    assert loaded.lint == ()
+    assert loaded.config.schedules["first-line"].calendar.use is CalendarUse.OVERRIDES

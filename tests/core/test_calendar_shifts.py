@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingestd.core.calendar_shifts import CalendarUse, Imported, Stretch, directory_of, laid_out, person_of
 from ingestd.core.names import PersonName
-from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit, shifts, who
+from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit, is_from_calendar, shifts, who
 from ingestd.core.windows import OneOff
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -92,3 +92,14 @@ def test_people_are_named_by_handle_or_address_in_any_case_behind_a_level():
 
 def test_a_handle_wins_over_the_same_word_as_an_address():
     assert directory_of({ADA: ["bo"], BO: []})["bo"] == BO
+
+
+def test_it_is_known_which_shifts_come_from_the_calendar():
+    layer = Layer("turns", (ADA,), at(10).replace(tzinfo=None), Turn(1, TurnUnit.HOUR))
+    override = Override(CY, at(40), at(50))
+    for use, expected in (
+        (CalendarUse.OVERRIDES, (True, True, False, False)),
+        (CalendarUse.LAYERS, (True, False, False, False)),
+    ):
+        schedule = Schedule("line", UTC, (layer,), (override,), Imported(use, (Stretch(at(0), at(45), BO),)))
+        assert tuple(is_from_calendar(schedule, at(minute)) for minute in (5, 15, 42, 55)) == expected
