@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from ingestd.core.delivery import DeliveryState
-from ingestd.core.names import IncidentState
+from ingestd.core.names import IncidentState, PersonName
 from ingestd.store import (
     auditing,
     dialect,
@@ -19,6 +19,7 @@ from ingestd.store import (
     links,
     migrate,
     outbox,
+    replies,
     signatures,
     snapshot,
     timeline,
@@ -139,6 +140,15 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "for ticket": (lambda c: timeline.for_ticket(c, incident(100_007).id, 0, 10**9, 40), {"timeline_incident"}),
     "newest line": (lambda c: timeline.newest_seq(c, incident(100_007).id), {"timeline_incident"}),
     "links": (lambda c: links.prune(c, NOW), {"ix_page_links_expires_at"}),
+    "codes and streaks of replies": (
+        lambda c: replies.prune(c, after(days=-30)),
+        {"ix_reply_codes_given_at", "ix_reply_streaks_last_at"},
+    ),
+    "codes of a phone": (lambda c: replies.of_address(c, "+1555"), {"sqlite_autoindex_reply_codes_1"}),
+    "what waits for a person": (
+        lambda c: replies.open_of_person(c, PersonName("ada")),
+        {"incidents_live", "ix_outbox_incident_id"},
+    ),
     "signatures": (lambda c: signatures.add(c, Signature("s", NOW), NOW), {"ix_signatures_expires_at"}),
 }
 
