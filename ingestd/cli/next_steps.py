@@ -169,6 +169,6 @@ def _escalation(incident: Json) -> str:
     if level >= len(steps) and (escalation.get("loops_done") or 0) + 1 >= (escalation.get("loop_count") or 1):
         return "the last step has waited long enough: nobody else is paged, and the timeline says so"
     step = level if level < len(steps) else 0
-    people = ", ".join(map(str, steps[step].get("people") or ()))
+    people = ", ".join(map(str, steps[step].get("words") or steps[step].get("people") or ()))
     verb = "is" if len(steps[step].get("people") or ()) == 1 else "are"
     return f"{people} {verb} paged (L{step + 1}), unless somebody acknowledges"

@@ -9,18 +9,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection
 
-from ingestd.core.names import IncidentState
-from ingestd.web import answering, case, sheet
+from ingestd.core.names import IncidentId
+from ingestd.core.policy import Policy
+from ingestd.store import roster
+from ingestd.web import answering, case, front_page, sheet
 from ingestd.web.access import Caller, refuse_cross_site
 from ingestd.web.api_incidents import incident_id_of, no_such_incident
 from ingestd.web.case import Case
 from ingestd.web.desk import Desk
-from ingestd.web.replies import Refusal
+from ingestd.web.next_page import display_name
+from ingestd.web.pressing import TEXT_CHARS_MAX, Result, press_of, result_of
+from ingestd.web.replies import Refusal, read_body
 
 PAGE_BYTES_MAX = 48_000
 """So that it opens on a bad connection within seconds."""
@@ -94,74 +101,77 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text and not text.endswith(".") else text
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An incident as a page shows it, with the policy as it holds now."""
+
+    case: Case
+    policy: Policy
+    reader: str = ""
+    """Whose link it is; empty without one."""
+
+
+def _by_token(connection: Connection, token: str, policy: Policy, now: datetime) -> _Known | None:
+    found = case.load_by_token(connection, token, now)
+    return _Known(found[1], roster.effective(connection, policy, now), found[0].person) if found else None
+
+
+def _by_id(connection: Connection, incident_id: IncidentId, policy: Policy, now: datetime) -> _Known | None:
+    found = case.load(connection, incident_id)
+    return _Known(found, roster.effective(connection, policy, now)) if found else None
+
+
 async def show_link(desk: Desk, request: web.Request) -> web.Response:
-    """``GET|HEAD /p/{token}``: the incident, and the button. Changes nothing."""
-    now = desk.clock.now()
-    found = await desk.database.read(case.load_by_token, _token(request), now)
-    if found is None:
+    """``GET|HEAD /p/{token}``: the incident, and the buttons. Changes nothing."""
+    known = await desk.database.read(_by_token, _token(request), desk.policy(), desk.clock.now())
+    if known is None:
         raise _no_such_link(desk)
-    link, known = found
-    return _incident_page(desk, known, reader=link.person)
+    return _incident_page(desk, known)
 
 
 async def press_link(desk: Desk, request: web.Request) -> web.Response:
-    """``POST /p/{token}``: acknowledges, once, and shows who has it."""
+    """``POST /p/{token}``: does what the button says, once, and shows how it stands. Without a word it acknowledges."""
     refuse_cross_site(desk, request, has_secret_url=True)
     token = _token(request)
-    pressed = await answering.acknowledge_by_link(desk, token)
-    if pressed is None:
+    press = press_of(await read_body(request))
+    pressed = await answering.press_by_link(desk, token, press)
+    known = await desk.database.read(_by_token, token, desk.policy(), desk.clock.now()) if pressed else None
+    if pressed is None or known is None:
         raise _no_such_link(desk)
-    link, is_first = pressed
-    known = await desk.database.read(case.load, link.incident_id)
-    if known is None:
-        raise _no_such_link(desk)
-    return _incident_page(desk, known, reader=link.person, is_pressed=True, is_first=is_first)
+    return _incident_page(desk, known, result=result_of(press.action, pressed.told, known.case, known.reader))
 
 
 async def show_incident(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
     """``GET|HEAD /incidents/{id}``: the same page to read only."""
     incident_id = incident_id_of(request)
-    known = await desk.database.read(case.load, incident_id)
+    known = await desk.database.read(_by_id, incident_id, desk.policy(), desk.clock.now())
     if known is None:
         raise no_such_incident(incident_id)
     # Not on the page behind a link: nothing but the incident concerns somebody who was woken.
     return _incident_page(desk, known, notice=desk.notice())
 
 
-def _incident_page(
-    desk: Desk,
-    known: Case,
-    *,
-    reader: str = "",
-    is_pressed: bool = False,
-    is_first: bool = False,
-    notice: str = "",
-) -> web.Response:
-    people = desk.policy().people
+async def show_list(desk: Desk, _caller: Caller, _request: web.Request) -> web.Response:
+    """``GET|HEAD /``: what is open, the worst first, and who is on call."""
+    front = await desk.database.read(front_page.read, desk.policy(), desk.clock.now())
+    return _page(_render("list.html", front=front, notice=desk.notice()))
+
+
+def _incident_page(desk: Desk, known: _Known, *, result: Result | None = None, notice: str = "") -> web.Response:
     now = desk.clock.now()
     html = ""
     for detail in sheet.DETAILS:
         html = _render(
             "incident.html",
-            sheet=sheet.sheet_of(known, people, now, reader=reader, detail=detail),
-            reader_name=sheet.name_of(reader, people) if reader else "",
-            result=_result(known, reader, is_first=is_first) if is_pressed else "",
-            is_first=is_first,
+            sheet=sheet.sheet_of(known.case, known.policy, now, reader=known.reader, detail=detail),
+            reader_name=display_name(known.reader, known.policy) if known.reader else "",
+            result=result,
+            text_chars_max=TEXT_CHARS_MAX,
             notice=notice,
         )
         if len(html.encode()) <= PAGE_BYTES_MAX:
             break
     return _page(html)
-
-
-def _result(known: Case, reader: str, *, is_first: bool) -> str:
-    """What pressing the button did, as a heading; the sentence below it says who has the incident since when."""
-    incident = known.incident
-    if is_first:
-        return "Acknowledged: you have it"
-    if incident.state is IncidentState.ACKNOWLEDGED:
-        return "You had it already" if incident.acknowledged_by == reader else "Somebody was first"
-    return "Nothing to acknowledge: it is over"
 
 
 def _token(request: web.Request) -> str:

@@ -5,19 +5,19 @@ All text of strangers is cut and freed of controls here; the templates escape it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ingestd import telling
 from ingestd.core.conduct import ResolveOn
-from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import AlertState, Incident, Member
-from ingestd.core.names import EffectKind, IncidentState, PersonName
-from ingestd.core.policy import Person
+from ingestd.core.names import EffectKind, IncidentState
+from ingestd.core.policy import Policy
 from ingestd.core.safe_text import one_line, plain_block
 from ingestd.store.outbox import Delivery, DeliveryState
 from ingestd.web import plain, words
 from ingestd.web.case import Case
+from ingestd.web.next_page import display_name, next_page
 
 TITLE_CHARS_MAX = 150
 SUMMARY_CHARS_MAX = 400
@@ -81,6 +81,13 @@ class Sheet:
     state: str
     is_waiting: bool
     """Nobody has answered: the button makes sense."""
+    is_open: bool
+    is_mine: bool
+    """The reader has acknowledged it, and can take that back."""
+    is_test: bool
+    """A drill: nothing is wrong."""
+    position: str
+    """Where the escalation stands: it is only moved on from where its reader saw it."""
     title: str
     opened_at: datetime
     since: str
@@ -94,6 +101,8 @@ class Sheet:
     counts: str
     paged: tuple[Line, ...]
     next_step: str
+    in_charge: str
+    bridge: Link | None
     runbook: Link | None
     runbook_text: str
     ticket: Link | None
@@ -101,9 +110,7 @@ class Sheet:
     lines: tuple[Line, ...]
 
 
-def sheet_of(
-    case: Case, people: Mapping[PersonName, Person], now: datetime, *, reader: str = "", detail: Detail = FULL
-) -> Sheet:
+def sheet_of(case: Case, policy: Policy, now: datetime, *, reader: str = "", detail: Detail = FULL) -> Sheet:
     """The page of an incident as ``reader`` (the key of a person, or empty) sees it now."""
     incident = case.incident
     shown = case.members[: detail.alerts_max]
@@ -113,18 +120,24 @@ def sheet_of(
         severity=incident.severity.value,
         state=incident.state.value,
         is_waiting=incident.state is IncidentState.TRIGGERED,
+        is_open=incident.state.is_open,
+        is_mine=incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_by == reader != "",
+        is_test=incident.conduct.is_test,
+        position=position_of(incident),
         title=one_line(incident.title, TITLE_CHARS_MAX) or "an incident without a title",
         opened_at=incident.opened_at,
         since=f"{words.clock(incident.opened_at, now)}, {words.ago(incident.opened_at, now)}",
-        standing=standing_of(incident, people, now, reader),
+        standing=standing_of(incident, policy, now, reader),
         as_of=words.clock(now, now),
         summary=plain_block(incident.summary, min(SUMMARY_CHARS_MAX, detail.text_chars_max * 3)),
         facts=tuple((term, one_line(text, 80)) for term, text in _facts(incident) if text),
         alerts=tuple(_alert(member, now, detail) for member in shown),
         alerts_left=max(0, incident.alert_count - len(shown)),
         counts=f"{incident.firing_count} of {words.counted(incident.alert_count, 'alert')} firing",
-        paged=_paged(case, people, now, detail),
-        next_step=_next_step(case, people, now),
+        paged=_paged(case, policy, now, detail),
+        next_step=next_page(case, policy, now),
+        in_charge=display_name(incident.assignee, policy) if incident.assignee else "",
+        bridge=_link("Join the meeting", telling.bridge_of(incident, policy)),
         runbook=_link("Runbook", incident.runbook),
         runbook_text=one_line(incident.runbook, detail.text_chars_max),
         ticket=_link(ticket.label, ticket.url) if ticket else None,
@@ -136,23 +149,24 @@ def sheet_of(
     )
 
 
-def standing_of(incident: Incident, people: Mapping[PersonName, Person], now: datetime, reader: str) -> str:
+def position_of(incident: Incident) -> str:
+    """Where the escalation stands, as a word that changes with every step."""
+    at = incident.escalation
+    moved = f"{at.loops_done}.{at.step_index}.{at.repeats_done}.{int(at.is_exhausted)}" if at else "none"
+    return f"{incident.state}.{moved}"
+
+
+def standing_of(incident: Incident, policy: Policy, now: datetime, reader: str) -> str:
     """Who has the incident, or that nobody has, in one sentence."""
     if incident.state is IncidentState.TRIGGERED:
         return "Nobody has acknowledged it yet."
     if incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_at:
         mine = reader and incident.acknowledged_by == reader
-        who = "You" if mine else name_of(incident.acknowledged_by, people)
+        who = "You" if mine else display_name(incident.acknowledged_by, policy)
         return f"{who} acknowledged it {words.since(incident.acknowledged_at, now)}."
-    how = f"by {name_of(incident.resolved_by, people)}" if incident.resolved_by else "because its alerts cleared"
+    how = f"by {display_name(incident.resolved_by, policy)}" if incident.resolved_by else "because its alerts cleared"
     when = f", {words.since(incident.resolved_at, now)}" if incident.resolved_at else ""
     return f"It is over: {incident.state} {how}{when}."
-
-
-def name_of(name: str, people: Mapping[PersonName, Person]) -> str:
-    """What a person is called; the key itself if nobody of that name is configured."""
-    person = people.get(PersonName(name))
-    return one_line(person.display_name if person and person.display_name else name, 60)
 
 
 def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
@@ -195,13 +209,13 @@ def _link(text: str, url: str) -> Link | None:
     return Link(one_line(text, 80), clean)
 
 
-def _paged(case: Case, people: Mapping[PersonName, Person], now: datetime, detail: Detail) -> tuple[Line, ...]:
+def _paged(case: Case, policy: Policy, now: datetime, detail: Detail) -> tuple[Line, ...]:
     pages = [row for row in case.deliveries if row.kind is EffectKind.PAGE and row.person and row.channel]
     shown = pages[-min(PAGED_MAX, detail.lines_max) :]
-    return tuple(Line(row.created_at, words.clock(row.created_at, now), _page_text(row, people)) for row in shown)
+    return tuple(Line(row.created_at, words.clock(row.created_at, now), _page_text(row, policy)) for row in shown)
 
 
-def _page_text(row: Delivery, people: Mapping[PersonName, Person]) -> str:
+def _page_text(row: Delivery, policy: Policy) -> str:
     how = {
         DeliveryState.WAITING: "not sent yet",
         DeliveryState.LEASED: "being sent",
@@ -212,37 +226,4 @@ def _page_text(row: Delivery, people: Mapping[PersonName, Person]) -> str:
     }[plain.shown_state(row)]
     if row.receipt_status in {"delivered", "failed"}:
         how = "delivered" if row.receipt_status == "delivered" else "not delivered"
-    return f"{name_of(row.person or '', people)} (L{row.level}) by {row.channel}: {how}"
-
-
-def _next_step(case: Case, people: Mapping[PersonName, Person], now: datetime) -> str:
-    """Who is paged next and when, or why nobody is."""
-    incident, escalation = case.incident, case.incident.escalation
-    if incident.state is not IncidentState.TRIGGERED:
-        return "Nobody else is paged."
-    if incident.quiet:
-        return one_line(f"Nobody is paged: {incident.quiet}.", 200)
-    page_at = case.due_at(DeadlineKind.PAGE)
-    if page_at is not None:
-        return f"Nobody is paged before office hours: {words.clock(page_at, now)}."
-    if escalation is None:
-        return "Nobody is paged: no policy applies."
-    if escalation.is_exhausted:
-        return "Every step has run and nobody answered: nobody else is paged."
-    if escalation.is_held:
-        return "The next page is held back: all alerts have cleared."
-    due_at = case.due_at(DeadlineKind.ESCALATE)
-    if due_at is None:
-        return "Nobody else is paged."
-    index = escalation.step_index + 1
-    if index < len(escalation.steps):
-        step = escalation.steps[index]
-    elif escalation.loops_done + 1 < escalation.loop_count:
-        step = escalation.steps[0]
-    else:
-        return f"Nobody is left to page; the last wait ends {words.clock(due_at, now)}."
-    names = ", ".join(name_of(person, people) for person in step.people[:5])
-    more = f" and {len(step.people) - 5} more" if len(step.people) > 5 else ""
-    left = due_at - now
-    when = f"in {words.duration(left)}" if left > timedelta() else "now"
-    return f"{names}{more} at {words.clock(due_at, now)} ({when}), unless somebody acknowledges."
+    return f"{display_name(row.person or '', policy)} (L{row.level}) by {row.channel}: {how}"

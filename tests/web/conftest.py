@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging as stdlib_logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -19,7 +19,7 @@ from ingestd.core.effects import Decision
 from ingestd.core.names import Channel, EnvelopeId, IncidentId, PersonName
 from ingestd.errors import CredentialsRejected
 from ingestd.ports import ReceiptNews
-from ingestd.store import answers, inbox, incidents, links, migrate, outbox
+from ingestd.store import answers, apply, inbox, incidents, links, migrate, outbox, timeline
 from ingestd.store.incidents import Ticket
 from ingestd.store.schema import metadata
 from ingestd.telemetry import logging
@@ -191,6 +191,18 @@ class Office:
             }
 
         return self.database.read_now(rows)
+
+    def change(self, **changed):
+        """The incident as something else would have made it."""
+
+        def write(connection):
+            found = incidents.load(connection, IncidentId(INC))
+            apply.write(connection, Decision(incidents=(replace(found, **changed),)), self.clock.at)
+
+        self.database.run_now(write)
+
+    def lines(self):
+        return self.database.read_now(timeline.last, IncidentId(INC), 100)
 
     def count(self, name, **labels):
         return self.metrics.registry.get_sample_value(name, labels)

@@ -31,7 +31,7 @@ async def test_the_first_post_acknowledges_and_stops_the_pages(office, client, p
     page = parse_page(await answer.text())
     assert "Acknowledged: you have it You acknowledged it just now" in page.text
     assert "Paging has stopped." in page.text
-    assert not page.named("form"), "there is nothing left to press"
+    assert "acknowledge" not in [button["value"] for button in page.named("button")], "it is pressed already"
     incident = office.incident()
     assert (incident.state, incident.acknowledged_by) == (IncidentState.ACKNOWLEDGED, "ada")
     pages = [row.state for row in office.deliveries() if row.kind is EffectKind.PAGE]
@@ -73,7 +73,7 @@ async def test_a_press_after_the_end_says_so_and_changes_nothing(office, client,
     office.clock.advance(minutes=5)
     looked = parse_page(await (await client.get(path)).text())
     assert "It is over: resolved by Bo, 5 min ago" in looked.text
-    assert not looked.named("form")
+    assert [button["value"] for button in looked.named("button")] == ["note"], "nothing else is left to say"
     pressed = parse_page(await (await client.post(path)).text())
     assert "Nothing to acknowledge: it is over" in pressed.text
     assert office.everything() == before
@@ -152,8 +152,10 @@ async def test_the_page_is_kept_nowhere_and_loads_nothing(office, client, parse_
     page = parse_page(await answer.text())
     assert not page.named("script")
     assert [attrs["href"] for attrs in page.named("link")] == ["data:,"]
-    assert page.named("form") == [{"method": "post"}], "without an action it posts to its own address"
-    assert len(page.named("button")) == 1
+    assert all(form == {"method": "post"} for form in page.named("form")), (
+        "without an action it posts to its own address"
+    )
+    assert len(page.named("button")) == 4, "acknowledge, escalate, note, resolve"
 
 
 async def test_a_page_without_a_database_says_that_it_did_not_work(office, open_door):

@@ -40,6 +40,7 @@ async def test_a_list_has_one_line_per_incident(office, client, auth):
                 "acknowledged_at": None,
                 "resolved_at": None,
                 "quiet": None,
+                "is_test": False,
                 "parent_id": None,
                 "dedup_key": office.incident().dedup_key,
                 "correlate_key": office.incident().correlate_key,
@@ -100,7 +101,13 @@ async def test_one_incident_is_told_whole(office, client, auth):
     assert (incident["impact"], incident["urgency"]) == ("medium", "high")
     escalation = incident["escalation"]
     assert (escalation["policy_name"], escalation["level"], escalation["loops_done"]) == ("default", 1, 0)
-    assert escalation["steps"][0] == {"people": ["ada"], "wait_seconds": 300}
+    assert escalation["steps"][0] == {
+        "level": 1,
+        "people": ["ada"],
+        "words": ["ada"],
+        "wait_seconds": 300,
+        "repeat_count": 1,
+    }
     assert (escalation["is_held"], escalation["is_exhausted"], escalation["paged"]) == (False, False, [])
     assert found["alerts"][0]["labels"] == {"alertname": "DiskFull", "host": "db1", "cluster": "a"}
     assert found["alerts"][0]["state"] == "firing"
