@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.policy import EscalationPolicy, Policy, RosterWords, Step
@@ -14,6 +17,7 @@ from ingestd.core.windows import OneOff, TimeWindow
 from ingestd.store import overrides, roster
 from ingestd.store.overrides import Swapped
 from ingestd.store.schema import contacts
+from ingestd.testing.virtual_time import SimulatedCrash
 from ingestd.testing.world import START, World, policy
 
 ADA, BO, CY = (PersonName(name) for name in ("ada", "bo", "cy"))
@@ -200,6 +204,35 @@ def test_nothing_is_told_twice_though_the_daemon_dies_at_the_hand_over(new_day, 
         day.advance(minutes=1)
     assert words(day) == before
     assert len(before) == 3
+    nothing_else_arrives(day)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_each_word_is_there_once_wherever_the_daemon_dies_at_the_hand_over(new_day, nothing_else_arrives, number):
+    """Before or after any commit of the hand-over; not between a call and its answer, where a message may come a second time."""
+    day = new_day(policy=rota(WORDS))
+    day.advance(hours=5, minutes=59, seconds=59)
+    before = words(day)
+    passed = 0
+
+    def die(point: str) -> None:
+        nonlocal passed
+        if "commit" in point and day.now() >= START + timedelta(hours=6):
+            passed += 1
+            if passed == number + 1:
+                day.life.loop.crash(point)
+
+    day.at_point = die
+    with contextlib.suppress(SimulatedCrash):
+        day.advance(minutes=1)
+    assert passed > number, "there are so many commits"
+    day.bury()
+    day.start()
+    day.advance(minutes=10)
+    assert [(person, text.partition(" ")[0]) for _, person, text in words(day)[len(before) :]] == [
+        ("ada", "Your"),
+        ("bo", "You"),
+    ]
     nothing_else_arrives(day)
 
 
