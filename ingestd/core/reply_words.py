@@ -88,9 +88,9 @@ def unknown(named: str, pages: Sequence[OpenPage]) -> str:
     return f"{named} is no page of yours. Nothing changed. {listed(pages)}"
 
 
-def help_for(pages: Sequence[OpenPage], *, is_understood: bool) -> str:
-    """How to answer, with the code of the newest page that waits."""
-    code = str(pages[0].code) if pages and pages[0].code else ""
+def help_for(pages: Sequence[OpenPage], newest: int, *, is_understood: bool) -> str:
+    """How to answer, with the code of the newest page that waits, else of the newest one; 0 where there are no codes."""
+    code = str((pages[0].code if pages else newest) or "")
     how = f"Reply {code}a to acknowledge, {code}e escalate, {code}c close, {code}u take back, {code}n with a note, {code}aa all of its service."
     return " ".join(filter(None, ("" if is_understood else "Not understood, nothing changed.", how, listed(pages))))
 

@@ -22,6 +22,8 @@ from ingestd.store.answers import Answer, AnswerAction, Answered
 from ingestd.store.replies import ReplyCode
 from ingestd.store.signatures import Signature
 
+SAID_TO_A_REPLY = "word/reply/"
+"""What the keys of answers to replies begin with."""
 REMEMBERED = timedelta(days=7)
 """How long a message that comes again is recognised."""
 
@@ -156,7 +158,8 @@ def _follow_opting(
 def _answer(case: _Case, meant: Reply) -> Taken:
     if meant.act not in _ACTIONS:
         is_understood = meant.act is ReplyAct.HELP
-        words = reply_words.help_for(_open_pages(case), is_understood=is_understood)
+        newest = case.pages[0].code if case.pages else 0
+        words = reply_words.help_for(_open_pages(case), newest, is_understood=is_understood)
         return _told(case, ReplyResult.HELPED, meant.act, words)
     page = _page_of(case, meant)
     if page is not None:
@@ -203,7 +206,7 @@ def _act(case: _Case, meant: Reply, before: Incident) -> Taken:
     paged = tuple(dict.fromkeys(e.person for e in answered.decision.effects if e.kind is EffectKind.PAGE and e.person))
     words = reply_words.done(meant.act, before, paged, person.zone, now)
     if case.heard.channel is Channel.EMAIL and meant.act is ReplyAct.ACKNOWLEDGE:
-        words += " Was it not you? Answer with: unack"
+        words += "\nWas it not you? Answer with: unack"
     return _told(case, ReplyResult.ACTED, meant.act, words, (before.id,))
 
 
@@ -246,7 +249,7 @@ def _told(case: _Case, result: ReplyResult, act: ReplyAct, words: str, about: tu
     is_answered = replies.may_answer(case.connection, heard.sender, is_effect=is_effect, now=case.now)
     if is_answered:
         word = PersonalWord(
-            key=EffectKey(f"word/reply/{heard.connector}/{heard.id}"),
+            key=EffectKey(f"{SAID_TO_A_REPLY}{heard.connector}/{heard.id}"),
             connector=heard.connector,
             person=case.person.name,
             channel=heard.channel,

@@ -12,6 +12,7 @@ from ingestd.core.delivery import Delivery
 from ingestd.core.names import Channel
 from ingestd.ports import Pager, PageText, Replying, TicketSystem
 from ingestd.store import links, replies
+from ingestd.store.reply_taking import SAID_TO_A_REPLY
 
 ASKS_FOR_AN_ANSWER = frozenset({"page", "summary"})
 REPLY_LIFE = timedelta(hours=72)
@@ -38,7 +39,9 @@ def with_way_back(
     A repeated page of one incident keeps its code. The token of a mail is a new one each time; earlier ones stay good.
     """
     contact = text.contact
-    if text.purpose not in ASKS_FOR_AN_ANSWER or not can_reply(contact.address):
+    # What was said to an answer by mail can be answered in its turn: it may not have been its receiver who answered.
+    is_said = delivery.key.startswith(SAID_TO_A_REPLY) and contact.channel is Channel.EMAIL and delivery.incident_id
+    if not (text.purpose in ASKS_FOR_AN_ANSWER or is_said) or not can_reply(contact.address):
         return text
     if contact.channel is Channel.EMAIL:
         reply_token = replies.reply_token(token)

@@ -347,9 +347,22 @@ def test_a_mail_whose_first_line_says_ack_acknowledges(day, nothing_else_arrives
     assert words(day.mail) == [
         (
             "ada",
-            "Acknowledged INC-1001 (DiskFull on db1). Pages to others have stopped. Was it not you? Answer with: unack",
+            "Acknowledged INC-1001 (DiskFull on db1). Pages to others have stopped.\nWas it not you? Answer with: unack",
         )
     ]
+    nothing_else_arrives(day)
+
+
+def test_what_was_said_to_an_answer_by_mail_can_be_answered_with_unack(day, nothing_else_arrives):
+    """Somebody else acknowledged in ada's name: she has the mail that says so, and nobody else has."""
+    paged_by_mail(day)
+    day.mail_back(mail(day, "ack"))
+    said = day.mail.sent[-1].text
+    assert said.purpose == "word"
+    assert day.mail_back(mail(day, "unack", token=said.reply_token)).result is ReplyResult.ACTED
+    assert day.incident().state is IncidentState.TRIGGERED
+    day.acknowledge("INC-1001")
+    day.advance(minutes=15)
     nothing_else_arrives(day)
 
 
