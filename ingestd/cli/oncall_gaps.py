@@ -79,10 +79,18 @@ def _from_file(
 ) -> tuple[dict[str, Any], str]:
     loaded, chosen = source.from_file(ctx, config_file, *names)
     from ingestd.config.policy import build_policy  # noqa: PLC0415 (loaded with the reader)
-    from ingestd.core.rota_gaps import all_gaps  # noqa: PLC0415 (see above)
+    from ingestd.core.calendar_shifts import CalendarUse  # noqa: PLC0415 (see above)
+    from ingestd.core.rota_gaps import GapKind, all_gaps  # noqa: PLC0415 (see above)
     from ingestd.web.oncall_lines import gap_line  # noqa: PLC0415 (see above)
 
     policy = build_policy(loaded)
     found = all_gaps(policy, chosen, begin, end, with_policies=not names)
+    filled = {one.name for one in chosen if one.calendar is not None and one.calendar.use is CalendarUse.LAYERS}
+    if filled:
+        text = (
+            f"what a calendar fills is not known here: {', '.join(sorted(filled))}; whether it leaves gaps says --live"
+        )
+        ctx.ensure_object(Program).terminal.note(text)
+        found = [one for one in found if not (one.kind is GapKind.NOBODY and one.name in filled)]
     lines = [gap_line(one, policy) for one in found]
     return source.as_answer({"from": begin, "to": end, "gaps": lines}), str(loaded.config.timezone)

@@ -134,6 +134,12 @@ def test_a_title_cannot_speak_to_the_terminal(bare_shell, given, hostile):
     assert "\x1b" not in shown.stdout
 
 
+def test_what_a_calendar_fills_is_no_gap_of_the_file(bare_shell):
+    shown = bare_shell("oncall", "gaps")
+    assert (shown.exit_code, shown.stdout.partition(" until ")[0]) == (0, "no gaps")
+    assert shown.stderr == "what a calendar fills is not known here: l3; whether it leaves gaps says --live\n"
+
+
 def test_test_alone_runs_the_tests_of_rules_and_of_who_is_on_call(bare_shell, config):
     shown = bare_shell("test")
     assert (shown.exit_code, shown.stdout.splitlines()) == (

@@ -90,6 +90,13 @@ async def test_a_schedule_shows_everybody_from_last_month_to_a_year_ahead(client
     assert max(event["DTEND"].dt for event in events).date().isoformat() == "2027-04-01"
 
 
+async def test_of_hourly_shifts_the_first_thousands_are_shown(client, office, subscribe):
+    hours = Layer("hours", (ADA, BO), START.replace(tzinfo=None, year=2025), Turn(1, TurnUnit.HOUR))
+    office.policy = replace(office.policy, schedules={"first": Schedule("first", UTC, (hours,))})
+    for subject in ("person:ada", "schedule:first"):
+        assert (await (await client.get(await subscribe(subject))).text()).count("BEGIN:VEVENT") == 3000
+
+
 async def test_an_unchanged_calendar_is_not_sent_again_and_is_the_same_all_month(client, office, subscribe):
     path = await subscribe("schedule:first")
     answer = await client.get(path)
