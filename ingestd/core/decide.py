@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingestd.core import answers, drill, escalation, lifecycle, observe, paging
+from ingestd.core import answers, drill, escalation, lifecycle, observe, paging, rooms
 from ingestd.core.answers import Answer, AnswerAction, decide_answer
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, PageReason
@@ -104,7 +104,8 @@ def decide_deadline(
         is_vain = incident.escalation is not None and incident.escalation.is_step_unreachable
         reason = PageReason.NOBODY_REACHABLE if is_vain else PageReason.NOBODY_ANSWERED
         was_exhausted = incident.escalation is not None and incident.escalation.is_exhausted
-        incident = escalation.advance(draft, incident, policy, reason)
+        before = incident
+        incident = rooms.post_escalated(draft, before, escalation.advance(draft, incident, policy, reason), policy)
         if incident.escalation is not None and incident.escalation.is_exhausted and not was_exhausted:
             lifecycle.comment_ticket(draft, incident, policy)
     elif kind is DeadlineKind.RESOLVE and incident.clearing_since is not None:

@@ -19,3 +19,15 @@ def post(draft: Draft, incident: Incident, policy: Policy, what: str) -> Inciden
     return draft.add_effect(
         incident, connectors[0], EffectKind.POST, channel=Channel.CHAT, address=team.room, reason=what
     )
+
+
+def post_escalated(draft: Draft, before: Incident, incident: Incident, policy: Policy) -> Incident:
+    """Tell the room that nobody answered, and who is paged now. A step that is only paged again is no news, nor is one that is held."""
+    was, now = before.escalation, incident.escalation
+    if was is None or now is None:
+        return incident
+    if now.is_exhausted and not was.is_exhausted:
+        return post(draft, incident, policy, "every step has run and nobody answered")
+    if (now.step_index, now.loops_done) == (was.step_index, was.loops_done):
+        return incident
+    return post(draft, incident, policy, f"nobody answered: L{now.level} is paged")

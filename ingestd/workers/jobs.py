@@ -188,7 +188,7 @@ def _make(
     if delivery.kind is EffectKind.POST:
         told = _told(connection, delivery, incident, standing)
         is_lookup = delivery.unknown_since is not None
-        return Job(delivery, incident, told, is_lookup, page=_word_post(delivery, told, now))
+        return Job(delivery, incident, told, is_lookup, page=_word_post(connection, delivery, incident, told, now))
     return _make_page(connection, delivery, incident, standing, now, token)
 
 
@@ -266,10 +266,33 @@ def _make_word(
     return Job(delivery, incident, told, delivery.unknown_since is not None, page=text)
 
 
-def _word_post(delivery: Delivery, told: IncidentView, now: datetime) -> PageText:
+def _word_post(
+    connection: Connection, delivery: Delivery, incident: Incident, told: IncidentView, now: datetime
+) -> PageText:
     room = delivery.address or ""
-    contact = Contact(PersonName(room), room, Channel.CHAT, room)
-    return PageText("post", told, contact, level=delivery.level, reason=delivery.reason, sent_at=now)
+    return PageText(
+        purpose="post",
+        incident=told,
+        contact=Contact(PersonName(room), room, Channel.CHAT, room),
+        level=delivery.level,
+        reason=delivery.reason,
+        earlier=_earlier(incident),
+        next_step_at=_next_step_at(connection, incident),
+        sent_at=now,
+    )
+
+
+def _earlier(incident: Incident) -> tuple[str, ...]:
+    """Who was told so far, in words."""
+    paged = incident.escalation.paged if incident.escalation else ()
+    return tuple(f"{name} by {channel}" for name, channel in paged)
+
+
+def _next_step_at(connection: Connection, incident: Incident) -> datetime | None:
+    """When somebody else is paged if nobody answers; None if nobody is."""
+    escalation = incident.escalation
+    due = incident_store.deadlines_of(connection, incident.id) if escalation and escalation.has_next_step else ()
+    return next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
 
 
 def _word_page(
@@ -297,10 +320,6 @@ def _word_page(
             links.PageLink(links.hash_of(token), incident.id, person.name, delivery.key, now + LINK_LIFE),
         )
         link = f"{standing.external_url}/p/{token}"
-    escalation = incident.escalation
-    due = incident_store.deadlines_of(connection, incident.id) if escalation and escalation.has_next_step else ()
-    next_step_at = next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
-    earlier = escalation.paged if escalation else ()
     late_minutes = int((now - (delivery.meant_at or delivery.created_at)).total_seconds() // 60)
     return PageText(
         purpose="page",
@@ -309,8 +328,8 @@ def _word_page(
         level=delivery.level,
         link=link,
         reason=delivery.reason,
-        earlier=tuple(f"{name} by {channel}" for name, channel in earlier),
-        next_step_at=next_step_at,
+        earlier=_earlier(incident),
+        next_step_at=_next_step_at(connection, incident),
         delayed_minutes=late_minutes if late_minutes >= DELAY_TOLD_MINUTES else 0,
         sent_at=now,
     )
