@@ -229,7 +229,7 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     # Since version 3; empty for deliveries that are older.
     Column("cause", Word(PageReason)),
-    Column("share", Text, nullable=False, server_default="0"),
+    Column("share", Text),
     Column("rank", Integer),
     Column("receipt_due_at", UtcInstant),
     Column("receipt_rank", Integer),

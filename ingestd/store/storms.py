@@ -123,8 +123,23 @@ def lease(connection: Connection, leader: Delivery, others: Sequence[Delivery], 
     return taken
 
 
-_SAVED = ("state", "due_at", "fence", "leased_at", "lease_until", "attempt_count", "failed_count", "looked_count",
-          "unknown_since", "is_failed_over", "detail", "receipt_status", "settled_at", "held_since", "folded_into")  # fmt: skip
+_SAVED = (
+    "state",
+    "due_at",
+    "fence",
+    "leased_at",
+    "lease_until",
+    "attempt_count",
+    "failed_count",
+    "looked_count",
+    "unknown_since",
+    "is_failed_over",
+    "detail",
+    "receipt_status",
+    "settled_at",
+    "held_since",
+    "folded_into",
+)
 _SAVE = (
     update(outbox)
     .where(outbox.c.key == bindparam("saved_key"))

@@ -17,9 +17,10 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from ingestd.core.invariants import broken
-from ingestd.core.names import EnvelopeId, IncidentState
-from ingestd.store import audit, inbox, outbox
-from ingestd.testing.outside import Fault
+from ingestd.core.names import EnvelopeId, IncidentState, Severity
+from ingestd.core.throttle import ChannelLimits
+from ingestd.store import audit, inbox, outbox, receipts
+from ingestd.testing.outside import Fault, SentPage
 from ingestd.testing.simulated_rules import RESTRAINED_NAMES, may_be_kept_back, restrained_policy
 from ingestd.testing.ticket_books import ModelBooks, TicketBooks
 from ingestd.testing.virtual_time import SimulatedCrash
@@ -31,6 +32,8 @@ ALERT_NAMES = ("DiskFull", "SiteDown", "Odd")
 SETTLE_HOURS = 3
 RESTRAINED_EVERY = 4
 """So often a seed runs under rules that keep alerts back."""
+FOLLOWED_EVERY = 3
+"""So often a seed's service of text messages promises receipts, and is silent."""
 INCIDENTS_CHECKED = 4
 """The newest ones, at every commit; all of them at the end."""
 
@@ -72,6 +75,7 @@ class Simulation:
         self.alert_names = RESTRAINED_NAMES if self.is_restrained else ALERT_NAMES
         rules = restrained_policy() if self.is_restrained else policy()
         self.world = World(path, rules, seed, self._at_point, self._check, self.books.system)
+        self.world.sms.has_receipts = seed % FOLLOWED_EVERY == 1
         self.books.lag(self.random.choice((0, 0, 20, 90, 300)))
         self.is_faulty = True
 
@@ -232,6 +236,7 @@ class Simulation:
         self._what_fires_is_open_and_what_does_not_is_over()
         self._nothing_is_quiet_for_ever()
         self._pages_were_sound()
+        self._limits_held()
 
     def _every_envelope_ended(self) -> None:
         """A1, A2: what was accepted is stored and has its one disposition."""
@@ -247,6 +252,9 @@ class Simulation:
         late = [row.key for row in waiting if row.due_at < self.world.now() - timedelta(minutes=15)]
         if late:
             self._fail(f"liveness: {late} are still not settled")
+        awaited = self.world.database.read_now(receipts.next_due_at)
+        if awaited is not None and awaited < self.world.now() - timedelta(minutes=15):
+            self._fail(f"liveness: a receipt that was due at {awaited:%H:%M:%S} is still awaited")
 
     def _one_ticket_per_incident(self) -> None:
         """A6: never two that live; one for every incident unless the service refused it for good."""
@@ -290,9 +298,9 @@ class Simulation:
 
     def _pages_were_sound(self) -> None:
         """A4, A5, A9: somebody was told of every incident with a policy; nobody was told after an acknowledgement."""
-        told = Counter(
-            page.incident for page in (*self.world.sms.sent, *self.world.mail.sent) if page.purpose == "page"
-        )
+        sent = [*self.world.sms.sent, *self.world.mail.sent]
+        asked = [page for page in sent if page.purpose in {"page", "summary"}]
+        told = Counter(one for page in asked for one in (page.incident, *(view.id for view in page.text.also)))
         refused = {Fault.REJECT, Fault.UNAUTHORIZED} & set(self.page_faults)
         for incident in self.world.incidents():
             lived = (incident.resolved_at or self.world.now()) - incident.opened_at
@@ -306,3 +314,24 @@ class Simulation:
         for key, count in keys.items():
             if count > 2 + self.crash_count + 2 * (Fault.LOSE_REPLY in self.page_faults):
                 self._fail(f"A5: {key} was sent {count} times")
+
+    def _limits_held(self) -> None:
+        """G11: what no limit lets through at once came alone or with the first page of something critical, and bursts stayed readable."""
+        for pager in (self.world.sms, self.world.mail):
+            limits = self.world.policy.limits.get(pager.channel)
+            if limits is None:
+                continue
+            for person in sorted({page.person for page in pager.sent}):
+                self._check_limits(person, [page for page in pager.sent if page.person == person], limits)
+
+    def _check_limits(self, person: str, sent: list[SentPage], limits: ChannelLimits) -> None:
+        critical = [page for page in sent if page.text.incident.severity is Severity.CRITICAL]
+        held = [page for page in sent if page.purpose in {"page", "summary", "resolved"} and page not in critical]
+        for limit in limits.windows:
+            for page in held:
+                begun = page.at - timedelta(seconds=limit.within_seconds)
+                count = sum(begun < one.at <= page.at for one in sent if one.purpose != "word")
+                # Two may be on their way at once when a death or a lost reply makes one of them be sent again.
+                allowed = limit.count + self.crash_count + sum(begun < one.at <= page.at for one in critical)
+                if count > allowed + 2 * (Fault.LOSE_REPLY in self.page_faults):
+                    self._fail(f"G11: {person} got {count} messages within {limit.within_seconds} s")

@@ -14,6 +14,8 @@ from ingestd.core.effects import Decision, Verdict, VerdictReason
 from ingestd.core.incident import AlertState
 from ingestd.store import apply, inbox, outbox, watches
 from ingestd.testing.simulation import BrokenPromise, Simulation
+from ingestd.workers import folding
+from ingestd.workers.receipt_watch import ReceiptWatch
 
 SEEDS_MAX = 40
 
@@ -45,8 +47,8 @@ def never_let_a_lease_expire(patch: pytest.MonkeyPatch) -> None:
     """Whoever dies takes its deliveries along."""
     original = outbox.claim
 
-    def claim(connection, connector, now, *, lease_seconds, limit):
-        taken = original(connection, connector, now, lease_seconds=lease_seconds, limit=limit)
+    def claim(connection, connector, now, **options):
+        taken = original(connection, connector, now, **options)
         for delivery in taken:
             outbox.save(connection, replace(delivery, lease_until=now.replace(year=now.year + 50)))
         return [replace(delivery, lease_until=now.replace(year=now.year + 50)) for delivery in taken]
@@ -90,6 +92,19 @@ def take_a_dead_process_for_one_that_sent_nothing(patch: pytest.MonkeyPatch) -> 
         return fresh
 
     patch.setattr(outbox, "claim", claim)
+
+
+def wait_for_a_receipt_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Nobody minds a service that is silent about its pages."""
+
+    async def look_away(_watch: ReceiptWatch) -> bool:
+        return False
+
+    async def sleep(_watch: ReceiptWatch) -> float:
+        return 3600.0
+
+    patch.setattr(ReceiptWatch, "run_once", look_away)
+    patch.setattr(ReceiptWatch, "idle_seconds", sleep)
 
 
 def forget_that_it_was_done(patch: pytest.MonkeyPatch) -> None:
@@ -139,6 +154,11 @@ def let_a_release_bring_nothing_about(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "unquiet", lambda _draft, incident, _label, _policy: incident)
 
 
+def let_no_limit_hold_anything(patch: pytest.MonkeyPatch) -> None:
+    """As many messages as there are pages."""
+    patch.setattr(folding, "_may_leave_at", lambda _connection, _leader, _policy, now: now)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -149,12 +169,14 @@ def let_a_release_bring_nothing_about(patch: pytest.MonkeyPatch) -> None:
         answer_before_the_commit,
         write_the_facts_without_the_deadlines,
         take_a_dead_process_for_one_that_sent_nothing,
+        wait_for_a_receipt_for_ever,
         forget_that_it_was_done,
         keep_back_without_a_watch,
         never_look_again,
         swallow_the_end_of_what_is_held_back,
         page_for_what_is_explained,
         let_a_release_bring_nothing_about,
+        let_no_limit_hold_anything,
     ],
 )
 @pytest.mark.timeout(240)

@@ -192,6 +192,7 @@ def test_what_is_asked_often_finds_its_index(connection: Connection, name: str) 
             plans += [str(row[-1]) for row in raw.fetchall()]
     if is_sqlite:  # PostgreSQL may prefer another that is as good
         assert {index for index in indexes if any(index in line for line in plans)} == indexes, "\n".join(plans)
+    plans = [line for line in plans if line != "SCAN shares"]  # a recursion reads its own rows
     whole = [line for line in plans if ("SCAN" in line and "INDEX" not in line) or "Seq Scan" in line]
     assert whole == []
 

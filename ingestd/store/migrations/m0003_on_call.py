@@ -134,7 +134,7 @@ _new_columns = (
         "outbox",
         _added,
         Column("cause", Text),
-        Column("share", Text, nullable=False, server_default="0"),
+        Column("share", Text),
         Column("rank", Integer),
         Column("receipt_due_at", BigInteger),
         Column("receipt_rank", Integer),
@@ -171,6 +171,8 @@ def upgrade(connection: Connection) -> None:
         for column in table.columns:
             written = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {written}")
+    # Deliveries are claimed by their share; those that wait already come first.
+    connection.execute(_outbox_then.update().values(share="0"))
     in_charge = _incidents_then.c.assignee.is_not(None)
     awaits = _outbox_then.c.receipt_due_at.is_not(None)
     to_person = _outbox_then.c.person.is_not(None)
