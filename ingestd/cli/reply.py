@@ -34,16 +34,17 @@ class TryAgainLater(Failure):
 @click.command(
     cls=Verb,
     examples=[
-        ("ingestd reply --connector mail < message.eml", "hand in one mail"),
-        ('ack: "|/usr/bin/ingestd reply --connector mail --token-file /etc/ingestd/reply-token"', "in /etc/aliases"),
+        ("cat message.eml | ingestd reply --connector mail", "hand in one mail, by hand"),
+        ("ingestd reply --connector mail --token-file /etc/ingestd/reply-token", "what the mail server pipes to"),
     ],
 )
 @click.option("--connector", required=True, metavar="NAME", help="The email connector whose pages are answered.")
 @output_option()
 @click.pass_obj
 def command(program: Program, connector: str) -> None:
-    """Hand in a mail that answers a page, as a mail server pipes it to a program: the whole message on standard input.
+    """Hand in a mail that answers a page.
 
+    The whole message comes on standard input, as mail servers pipe it to a program; docs/connectors/email-pager.md says how to set that up.
     Needs a token with the role responder. Exit code 0 once the daemon has it, whatever came of it; 75 if it could not be reached or
     did not take it: the mail server then keeps the mail and tries again.
     """

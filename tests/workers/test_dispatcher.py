@@ -75,10 +75,10 @@ def test_a_connector_with_a_bug_is_an_unknown_outcome_and_its_queue_goes_on(worl
 def test_a_delivery_that_cannot_be_put_together_is_parked_and_the_others_go(world, monkeypatch, log_lines, value_of):
     sound = jobs.view.build
 
-    def breaks_for_one(connection, incident, url):
+    def breaks_for_one(connection, incident, *rest):
         if incident.id == "INC-1001":
             raise ZeroDivisionError("a fault of ours")
-        return sound(connection, incident, url)
+        return sound(connection, incident, *rest)
 
     monkeypatch.setattr(jobs.view, "build", breaks_for_one)
     world.fires(cluster="a")
