@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -153,12 +154,19 @@ def sqlite_path(url: str) -> str:
 
 def upsert(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows; where a row with the same ``keys`` exists, replace its other columns."""
-    if not rows:
-        return
-    module = sqlite if connection.dialect.name == "sqlite" else postgresql
+    if rows:
+        statement = _upsert_of(connection.dialect.name, table, tuple(keys), tuple(rows[0]))
+        connection.execute(statement, list(rows))
+
+
+@cache
+def _upsert_of(dialect_name: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Executable:
+    """Made once for each table: putting it together costs more than writing a row."""
+    module = sqlite if dialect_name == "sqlite" else postgresql
     statement = module.insert(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    made: Executable = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
+    return made
 
 
 def insert_plain(
@@ -180,10 +188,16 @@ def insert_new(connection: Connection, table: Table, key: str, rows: Sequence[di
     """Insert the rows; leave rows alone whose ``key`` exists. Gives the number of those that were new."""
     if not rows:
         return 0
-    module = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = module.insert(table).on_conflict_do_nothing(index_elements=[key])
+    statement = _insert_new_of(connection.dialect.name, table, key)
     # Without being asked to keep it, SQLAlchemy forgets on PostgreSQL how many rows a single insert made.
     return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
+
+
+@cache
+def _insert_new_of(dialect_name: str, table: Table, key: str) -> Executable:
+    module = sqlite if dialect_name == "sqlite" else postgresql
+    made: Executable = module.insert(table).on_conflict_do_nothing(index_elements=[key])
+    return made
 
 
 def serialise_decisions(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, t
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.names import EffectKey, EffectKind, IncidentId
 from ingestd.store import dialect
-from ingestd.store.rows import row_of, select_of, value_of
+from ingestd.store.rows import columns_of, row_of, select_of, value_of
 from ingestd.store.schema import HAS_RECEIPT, incidents, is_open, is_unsettled, outbox
 
 __all__ = [
@@ -140,24 +140,26 @@ def _one_after_the_other(
     return [one for this_round in rounds for one in this_round if one is not None][:limit]
 
 
-def _due_of_share(connection: Connection, connector: str, share: str, now: datetime, limit: int) -> list[Delivery]:
-    # What is leased was due when it was claimed, so one range of the index holds both.
-    is_free = or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= now)
-    query = (
-        select_of(outbox, Delivery)
-        .where(
-            outbox.c.connector == connector,
-            outbox.c.share == share,
-            outbox.c.due_at <= now,
-            is_unsettled(outbox),
-            is_free,
-            _IS_FIRST_IN_LANE,
-        )
-        .order_by(outbox.c.due_at, outbox.c.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+# What is leased was due when it was claimed, so one range of the index holds both. Made once, like all that is asked for each delivery.
+_DUE_OF_SHARE = (
+    select_of(outbox, Delivery)
+    .where(
+        outbox.c.connector == bindparam("connector"),
+        outbox.c.share == bindparam("share"),
+        outbox.c.due_at <= bindparam("now"),
+        is_unsettled(outbox),
+        or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= bindparam("now")),
+        _IS_FIRST_IN_LANE,
     )
-    return [value_of(Delivery, row) for row in connection.execute(query)]
+    .order_by(outbox.c.due_at, outbox.c.seq)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+
+def _due_of_share(connection: Connection, connector: str, share: str, now: datetime, limit: int) -> list[Delivery]:
+    asked = {"connector": connector, "share": share, "now": now, "most": limit}
+    return [value_of(Delivery, row) for row in connection.execute(_DUE_OF_SHARE, asked)]
 
 
 _LEASED_NAMES = ("key", "state", "fence", "leased_at", "lease_until", "attempt_count", "unknown_since")
@@ -185,16 +187,31 @@ def _leased(before: Delivery, now: datetime, lease_seconds: float) -> Delivery:
 
 def save(connection: Connection, delivery: Delivery) -> None:
     """Write the row whole."""
-    connection.execute(update(outbox).where(outbox.c.key == delivery.key).values(row_of(delivery)))
+    connection.execute(_SAVE, {f"new_{name}": value for name, value in row_of(delivery).items()})
+
+
+_SAVE = (
+    update(outbox)
+    .where(outbox.c.key == bindparam("new_key"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in columns_of(outbox, Delivery)})
+)
 
 
 def holds(connection: Connection, delivery: Delivery) -> Delivery | None:
     """The row if this claim still holds it, else None: another claim has a newer fence, or it is settled."""
-    query = select_of(outbox, Delivery).where(
-        outbox.c.key == delivery.key, outbox.c.fence == delivery.fence, outbox.c.state == DeliveryState.LEASED
-    )
-    row = connection.execute(query.with_for_update()).first()
+    row = connection.execute(_HELD, {"key": delivery.key, "fence": delivery.fence}).first()
     return value_of(Delivery, row) if row else None
+
+
+_HELD = (
+    select_of(outbox, Delivery)
+    .where(
+        outbox.c.key == bindparam("key"),
+        outbox.c.fence == bindparam("fence"),
+        outbox.c.state == DeliveryState.LEASED,
+    )
+    .with_for_update()
+)
 
 
 def load(connection: Connection, key: EffectKey) -> Delivery | None:
@@ -214,15 +231,21 @@ def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Deliv
 
 def has_later_in_lane(connection: Connection, delivery: Delivery, now: datetime) -> bool:
     """Whether something newer of the same kind, which was to go already, waits behind this delivery."""
-    seq = select(outbox.c.seq).where(outbox.c.key == delivery.key).scalar_subquery()
-    query = select(outbox.c.seq).where(
-        outbox.c.lane == delivery.lane,
-        outbox.c.kind == delivery.kind,
-        outbox.c.seq > seq,
-        outbox.c.due_at <= now,
+    asked = {"key": delivery.key, "lane": delivery.lane, "kind": delivery.kind, "now": now}
+    return connection.execute(_LATER_IN_LANE, asked).first() is not None
+
+
+_LATER_IN_LANE = (
+    select(outbox.c.seq)
+    .where(
+        outbox.c.lane == bindparam("lane"),
+        outbox.c.kind == bindparam("kind"),
+        outbox.c.seq > select(outbox.c.seq).where(outbox.c.key == bindparam("key")).scalar_subquery(),
+        outbox.c.due_at <= bindparam("now"),
         is_unsettled(outbox),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    .limit(1)
+)
 
 
 def is_told_otherwise(connection: Connection, delivery: Delivery) -> bool:
@@ -264,21 +287,26 @@ def listed(connection: Connection, *, states: Iterable[DeliveryState], limit: in
 
 def next_due_at(connection: Connection, connector: str) -> datetime | None:
     """When something may be claimed next for a connector; None if nothing is unsettled. What waits behind another does not count."""
-    mine = (outbox.c.connector == connector, _IS_FIRST_IN_LANE)
-    waits = (
-        select(outbox.c.due_at)
-        .where(*mine, is_unsettled(outbox), outbox.c.state != DeliveryState.LEASED)
-        .order_by(outbox.c.due_at)
-        .limit(1)
-    )
-    leased = (
-        select(outbox.c.lease_until)
-        .where(*mine, outbox.c.state == DeliveryState.LEASED)
-        .order_by(outbox.c.lease_until)
-        .limit(1)
-    )
-    found = [at for query in (waits, leased) if (at := connection.execute(query).scalar()) is not None]
+    queries = (_NEXT_WAITING, _NEXT_LEASE_OVER)
+    found = [
+        at for query in queries if (at := connection.execute(query, {"connector": connector}).scalar()) is not None
+    ]
     return min(found) if found else None
+
+
+_FIRST_OF_CONNECTOR = (outbox.c.connector == bindparam("connector"), _IS_FIRST_IN_LANE)
+_NEXT_WAITING = (
+    select(outbox.c.due_at)
+    .where(*_FIRST_OF_CONNECTOR, is_unsettled(outbox), outbox.c.state != DeliveryState.LEASED)
+    .order_by(outbox.c.due_at)
+    .limit(1)
+)
+_NEXT_LEASE_OVER = (
+    select(outbox.c.lease_until)
+    .where(*_FIRST_OF_CONNECTOR, outbox.c.state == DeliveryState.LEASED)
+    .order_by(outbox.c.lease_until)
+    .limit(1)
+)
 
 
 def release_leases(connection: Connection, now: datetime) -> int:

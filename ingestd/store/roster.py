@@ -23,6 +23,8 @@ from ingestd.store import calendars, dialect
 from ingestd.store.schema import contacts, overrides, settings
 
 _REVISION: Final = "roster_revision"
+_ASK_REVISION: Final = select(settings.c.value).where(settings.c.name == _REVISION)
+"""Made once: it is asked in every transaction that decides."""
 _RAISED_IN: Final = "ingestd.roster_raised_in"
 _KEPT_COUNT: Final = 4
 """So many merged policies are kept for each database: the one in force, and those that somebody still works with after a reload."""
@@ -46,7 +48,7 @@ def effective(connection: Connection, policy: Policy, now: datetime) -> Policy:
     The same value if there is nothing of that. An override of the configuration wins over one of the database; one for a person or a
     schedule that is not there any more is left out. Costs one small query until something changes.
     """
-    revision = connection.execute(select(settings.c.value).where(settings.c.name == _REVISION)).scalar()
+    revision = connection.execute(_ASK_REVISION).scalar()
     if revision is None:
         return policy
     known = _merged.setdefault(connection.engine, [])
@@ -63,7 +65,7 @@ def effective(connection: Connection, policy: Policy, now: datetime) -> Policy:
 def raise_revision(connection: Connection) -> None:
     """Overrides, contacts or calendars have changed in the caller's transaction: whoever asks from now on sees it."""
     dialect.serialise_decisions(connection)
-    before = connection.execute(select(settings.c.value).where(settings.c.name == _REVISION)).scalar()
+    before = connection.execute(_ASK_REVISION).scalar()
     row = {"name": _REVISION, "value": str(int(before or 0) + 1)}
     dialect.upsert(connection, settings, ["name"], [row])
     connection.info[_RAISED_IN] = connection.get_transaction()
