@@ -236,3 +236,38 @@ def test_rules_that_are_refused_or_fail_their_tests_are_looked_at(shell, well, c
     well.status |= {"refused": None, "rule_tests_failing": ['rules/10.yaml:4: the test "x" fails']}
     text = " ".join(shell("doctor", f"--config.file={config}").stdout.split())
     assert 'rules are in force that fail 1 of their tests; the first: rules/10.yaml:4: the test "x" fails' in text
+
+
+@pytest.mark.parametrize(
+    ("audit", "mark", "said"),
+    [
+        ({"result": "passed"}, "ok", "every promise holds, 03:13:30 CET (30 s ago)"),
+        (
+            {"result": "broken", "broken": ["A7: INC-1 says 2 alerts and has 1"]},
+            "red",
+            "A7: INC-1 says 2 alerts and has 1",
+        ),
+        (
+            {"result": "unanswered", "unanswered": ["A3: nobody has answered INC-1"]},
+            "red",
+            "A3: nobody has answered INC-1",
+        ),
+        ({"result": "not yet", "at": None}, "warn", "nothing has been audited yet"),
+    ],
+)
+def test_what_the_auditor_found_is_told(shell, well, config, audit, mark, said):
+    well.status |= {"audit": {"at": "2026-03-02T02:13:30Z", "broken": [], "unanswered": [], **audit}}
+    shown = shell("doctor", f"--config.file={config}")
+    assert said in " ".join(shown.stdout.split())
+    assert marks(shell("doctor", f"--config.file={config}", "-o", "json"))["audit"] == mark
+    assert shown.exit_code == (1 if mark == "red" else 0)
+
+
+def test_a_silent_source_is_red_and_a_heartbeat_that_does_not_get_through_is_looked_at(shell, well, config):
+    audit = {"result": "passed", "at": "2026-03-02T02:13:30Z", "heartbeat_problem": "the watcher does not answer"}
+    well.status |= {"audit": audit, "silent_sources": ["prod"]}
+    shown = shell("doctor", f"--config.file={config}")
+    text = " ".join(shown.stdout.split())
+    assert "warn heartbeat the watcher does not answer" in text
+    assert "red from prod its watchdog is missing: nobody would tell us of a problem" in text
+    assert shown.exit_code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
@@ -170,26 +171,26 @@ def test_a_broken_promise_silences_the_heartbeat_and_pages_and_both_end_when_it_
 
 
 BROKEN = {
-    "an envelope that nobody decides": (
-        "UPDATE inbox SET state = 'done', disposition = NULL",
-        "A2: envelope",
+    "an envelope that nobody decides": (["UPDATE inbox SET state = 'done', disposition = NULL"], "A2: envelope"),
+    "an incident that nothing will page for": (
+        ["DELETE FROM deadlines"],
+        "A3: INC-1001 is triggered and nothing is due",
     ),
-    "an incident that nothing will page for": ("DELETE FROM deadlines", "A3: INC-1001 is triggered and nothing is due"),
     "a page that is queued though it is acknowledged": (
-        "UPDATE incidents SET state = 'acknowledged'; DELETE FROM deadlines; "
-        + "UPDATE outbox SET state = 'waiting', due_at = 1900000000000000 WHERE kind = 'page'",
+        [
+            "UPDATE incidents SET state = 'acknowledged'",
+            "DELETE FROM deadlines",
+            "UPDATE outbox SET state = 'waiting', due_at = 1900000000000000 WHERE kind = 'page'",
+        ],
         "A4: INC-1001/sms/page/1 is queued although INC-1001 is acknowledged",
     ),
-    "a ticket that is gone": ("DELETE FROM tickets", "A6: INC-1001 wants a ticket, has none and none is on its way"),
-    "a count that is wrong": ("UPDATE incidents SET alert_count = 7", "A7: INC-1001 says 7 alerts and has 1"),
+    "a ticket that is gone": (["DELETE FROM tickets"], "A6: INC-1001 wants a ticket, has none and none is on its way"),
+    "a count that is wrong": (["UPDATE incidents SET alert_count = 7"], "A7: INC-1001 says 7 alerts and has 1"),
     "a lease that nobody takes up": (
-        "UPDATE outbox SET state = 'leased', connector = 'nobody', lease_until = 1 WHERE kind = 'page'",
+        ["UPDATE outbox SET state = 'leased', connector = 'nobody', lease_until = 1 WHERE kind = 'page'"],
         "A7: the lease of INC-1001/sms/page/1 has been over",
     ),
-    "an alert that is kept back and forgotten": (
-        "UPDATE alerts SET state = 'held'",
-        "A2: alertmanager/",
-    ),
+    "an alert that is kept back and forgotten": (["UPDATE alerts SET state = 'held'"], "A2: alertmanager/"),
 }
 
 
@@ -198,10 +199,10 @@ def test_what_the_auditor_notices(new_day: Callable[..., World], what: str) -> N
     statements, said = BROKEN[what]
     day = new_day(**AUDITED, check=_nothing_is_checked)
     day.fires()
-    for statement in statements.split(";"):
+    for statement in statements:
         _break(day, statement)
     day.advance(minutes=9)
-    told = [line for one in [day.engine.auditor.status] for line in one["broken"]]
+    told = day.engine.auditor.status["broken"]
     assert any(line.startswith(said) for line in told), told
     assert day.engine.auditor.status["result"] == "broken"
 
@@ -250,6 +251,30 @@ def test_an_auditor_that_cannot_look_is_told_and_paging_goes_on(
     assert day.incident(1002).state == "resolved"
     assert len(day.watcher.beats) > before
     nothing_else_arrives(day)
+
+
+def test_an_auditor_that_is_slow_holds_nobody_up_and_counts_as_one_that_cannot_look(
+    new_day: Callable[..., World], nothing_else_arrives: Callable[..., None]
+) -> None:
+    day = new_day(**AUDITED)
+    asked = day.database.read
+
+    async def dawdles(fn, *args):
+        if fn.__module__ == auditing.__name__:
+            await asyncio.sleep(300)
+        return await asked(fn, *args)
+
+    day.engine.auditor._database.read = dawdles
+    day.watcher.beats.clear()
+    day.advance(minutes=2)
+    day.fires()
+    assert day.pages() == [("ada", "sms", "page")]
+    day.acknowledge("INC-1001")
+    day.advance(minutes=5)
+    assert day.watcher.beats == []
+    assert "TimeoutError" in day.incident(1002).title
+    day.acknowledge("INC-1002")
+    nothing_else_arrives(day, minutes=30)
 
 
 def test_a_watcher_that_cannot_be_reached_pages_nobody(
