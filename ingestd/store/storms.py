@@ -178,6 +178,13 @@ def folded_incidents(connection: Connection, leader: EffectKey) -> list[Incident
     return list(dict.fromkeys(one.incident_id for one in folded(connection, leader) if one.incident_id != NO_INCIDENT))
 
 
+def told_together(connection: Connection, delivery: EffectKey) -> list[Incident]:
+    """The incidents that the message of this delivery told besides its own and that nobody has answered yet, the worst first."""
+    known = incident_store.load_many(connection, set(folded_incidents(connection, delivery)))
+    waiting = [one for one in known.values() if one.state is IncidentState.TRIGGERED]
+    return sorted(waiting, key=lambda one: (one.severity.rank, one.number))
+
+
 def still_held(connection: Connection, taken: Sequence[Delivery]) -> list[Delivery]:
     """Those whose claim is still the newest, as they are now."""
     fences = {one.key: one.fence for one in taken}

@@ -12,7 +12,7 @@ from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
 from ingestd.core.target import in_words
-from ingestd.store import answers, contacts, links, outbox
+from ingestd.store import answers, contacts, links, outbox, storms
 from ingestd.store import incidents as incident_store
 from ingestd.store.answers import Answer, AnswerAction, Answered
 from ingestd.store.links import PageLink
@@ -49,6 +49,8 @@ class Press:
     action: AnswerAction
     text: str = ""
     position: str = ""
+    is_for_all: bool = False
+    """An acknowledgement of everything that the same message told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,22 @@ async def press_by_link(desk: Desk, token: str, press: Press) -> Pressed | None:
     if found is None:
         return None
     link, answer, answered = found
+    if press.is_for_all:
+        for other, its_answer in await desk.database.run(_acknowledge_others, link, desk.policy(), now):
+            _follow(desk, other, its_answer, now)
     return Pressed(link, _follow(desk, answer, answered, now) if answered is not None else None)
+
+
+def _acknowledge_others(
+    connection: Connection, link: PageLink, policy: Policy, now: datetime
+) -> list[tuple[Answer, Answered]]:
+    """Everything that the message of the link told besides its own incident, as far as nobody has answered yet."""
+    done = []
+    for incident in storms.told_together(connection, link.delivery_key):
+        answer = Answer(incident.id, AnswerAction.ACKNOWLEDGE, by=link.person, via="link")
+        answered = answers.give(connection, answer, policy, now)
+        done += [(answer, answered)] if answered is not None else []
+    return done
 
 
 def _press(

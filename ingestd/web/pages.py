@@ -17,9 +17,11 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Connection
 
+from ingestd.core.incident import Incident
 from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
-from ingestd.store import roster
+from ingestd.core.safe_text import one_line
+from ingestd.store import roster, storms
 from ingestd.web import answering, case, front_page, sheet
 from ingestd.web.access import Caller, refuse_cross_site
 from ingestd.web.api_incidents import incident_id_of, no_such_incident
@@ -32,6 +34,8 @@ from ingestd.web.replies import Refusal, read_body
 PAGE_BYTES_MAX = 48_000
 """So that it opens on a bad connection within seconds."""
 TOKEN_CHARS_MAX = 200
+OTHERS_SHOWN_MAX = 30
+"""Of the incidents that the same message told."""
 
 
 @cache
@@ -109,11 +113,17 @@ class _Known:
     policy: Policy
     reader: str = ""
     """Whose link it is; empty without one."""
+    others: tuple[Incident, ...] = ()
+    """What the same message told besides, and nobody has answered yet; the worst first."""
 
 
 def _by_token(connection: Connection, token: str, policy: Policy, now: datetime) -> _Known | None:
     found = case.load_by_token(connection, token, now)
-    return _Known(found[1], roster.effective(connection, policy, now), found[0].person) if found else None
+    if found is None:
+        return None
+    link, of_link = found
+    others = tuple(storms.told_together(connection, link.delivery_key))
+    return _Known(of_link, roster.effective(connection, policy, now), link.person, others)
 
 
 def _by_id(connection: Connection, incident_id: IncidentId, policy: Policy, now: datetime) -> _Known | None:
@@ -165,6 +175,11 @@ def _incident_page(desk: Desk, known: _Known, *, result: Result | None = None, n
             "incident.html",
             sheet=sheet.sheet_of(known.case, known.policy, now, reader=known.reader, detail=detail),
             reader_name=display_name(known.reader, known.policy) if known.reader else "",
+            others=[
+                {"id": one.id, "severity": one.severity.value, "title": one_line(one.title, sheet.TITLE_CHARS_MAX)}
+                for one in known.others[:OTHERS_SHOWN_MAX]
+            ],
+            others_count=len(known.others),
             result=result,
             text_chars_max=TEXT_CHARS_MAX,
             notice=notice,

@@ -15,6 +15,7 @@ from ingestd.web.replies import Refusal
 
 TEXT_CHARS_MAX: Final = 1000
 FIELDS_MAX: Final = 20
+FOR_ALL: Final = "acknowledge-all"
 _ACTIONS: Final = {
     "": AnswerAction.ACKNOWLEDGE,
     **{
@@ -46,7 +47,10 @@ def press_of(body: bytes) -> Press:
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
         raise Refusal(400, "the form has too many fields", hint="open the link again") from None
-    action = _ACTIONS.get(fields.get("action", ""))
+    wanted = fields.get("action", "")
+    if wanted == FOR_ALL:
+        return Press(AnswerAction.ACKNOWLEDGE, is_for_all=True)
+    action = _ACTIONS.get(wanted)
     if action is None:
         raise Refusal(400, "the form asks for something that a link cannot do", hint="open the link again")
     text = plain_block(fields.get("text", "").strip(), TEXT_CHARS_MAX) if action in _WITH_TEXT else ""
