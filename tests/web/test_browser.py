@@ -10,10 +10,12 @@ from itertools import product
 
 import pytest
 
-from ingestd.core.names import IncidentState
+from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Step, Team
 from ingestd.core.rota import Layer, Schedule, Turn, TurnUnit
+from ingestd.store import outbox
 from ingestd.store.answers import AnswerAction
+from ingestd.store.outbox import DeliveryState
 from ingestd.testing.world import policy
 from tests.web.conftest import INC, START
 
@@ -169,6 +171,21 @@ def drill(office):
     return path
 
 
+def summary(office):
+    """The message told of a second incident besides."""
+    path = triggered(office)
+    office.fires(name="InstanceDown", host="db7", severity="critical")
+    first = office.deliveries()[0]
+
+    def fold(connection):
+        for one in outbox.of_incident(connection, IncidentId("INC-1002")):
+            if one.kind is EffectKind.PAGE:
+                outbox.save(connection, replace(one, folded_into=first.key, state=DeliveryState.DROPPED))
+
+    office.database.run_now(fold)
+    return path
+
+
 def expired(office):
     path = triggered(office)
     office.clock.advance(hours=100)
@@ -189,7 +206,7 @@ def read_only(office):
     return f"/incidents/{INC}"
 
 
-STATES = [triggered, acknowledged, taken_by_another, resolved, drill, expired, listed, nothing_open, read_only]
+STATES = [triggered, acknowledged, taken_by_another, resolved, drill, summary, expired, listed, nothing_open, read_only]
 
 
 @pytest.mark.parametrize("state", STATES)
