@@ -73,14 +73,15 @@ def late(act: ReplyAct, incident: Incident, by: str, zone: tzinfo, now: datetime
     return f"{what} is over: resolved {how}{when}. Nothing changed."
 
 
-def done_for_all(taken: Sequence[Incident], subject: str) -> str:
-    """What came of acknowledging all pages of one service."""
+def done_for_all(taken: Sequence[Incident], subject: str, left_count: int = 0) -> str:
+    """What came of acknowledging all pages of one service; ``left_count`` of them were too many for one reply."""
     short = one_line(subject, _SUBJECT_CHARS)
     if not taken:
         return f"Nothing of {short} waits for you. Nothing changed."
     ids = [str(incident.id) for incident in taken[:LISTED_MAX]]
     more = f" and {len(taken) - LISTED_MAX} more" if len(taken) > LISTED_MAX else ""
-    return f"Acknowledged {len(taken)} of {short}: {', '.join(ids)}{more}. Pages to others have stopped."
+    again = f" {left_count} more wait: reply the same again." if left_count else " Pages to others have stopped."
+    return f"Acknowledged {len(taken)} of {short}: {', '.join(ids)}{more}.{again}"
 
 
 def unknown(named: str, pages: Sequence[OpenPage]) -> str:

@@ -25,6 +25,8 @@ STREAK_LIFE = timedelta(hours=24)
 """Who was helped so long ago has begun anew."""
 ANSWERS_MAX = 20
 ANSWERS_WITHIN = timedelta(minutes=10)
+OPEN_MAX = 2500
+"""So many incidents that wait for a person are looked through."""
 _ALL_MAX = 500
 
 
@@ -104,7 +106,7 @@ def open_of_person(connection: Connection, person: PersonName) -> list[Incident]
         select_of(incidents, Incident)
         .where(incidents.c.state == IncidentState.TRIGGERED, incidents.c.state != IncidentState.CLOSED, paged)
         .order_by(incidents.c.number)
-        .limit(_ALL_MAX)
+        .limit(OPEN_MAX)
     )
     return [value_of(Incident, row) for row in connection.execute(query)]
 

@@ -24,6 +24,8 @@ from ingestd.store.signatures import Signature
 
 SAID_TO_A_REPLY = "word/reply/"
 """What the keys of answers to replies begin with."""
+ANSWERED_TOGETHER = 250
+"""Incidents that one reply acknowledges: half a second of the one writer."""
 REMEMBERED = timedelta(days=7)
 """How long a message that comes again is recognised."""
 
@@ -216,10 +218,11 @@ def _act_on_all(case: _Case, named: Incident, page: ReplyCode) -> Taken:
     told = set(storms.folded_incidents(case.connection, page.delivery_key))
     mine = replies.open_of_person(case.connection, case.person.name)
     waiting = [one for one in mine if _subject_of(one) == subject or one.id in told]
+    waiting, left = waiting[:ANSWERED_TOGETHER], waiting[ANSWERED_TOGETHER:]
     for incident in waiting:
         _give(case, AnswerAction.ACKNOWLEDGE, incident.id, "")
     result = ReplyResult.ACTED if waiting else ReplyResult.LATE
-    words = reply_words.done_for_all(waiting, "that message" if told else subject)
+    words = reply_words.done_for_all(waiting, "that message" if told else subject, len(left))
     return _told(case, result, ReplyAct.ACKNOWLEDGE, words, tuple(one.id for one in waiting))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,10 +10,13 @@ from sqlalchemy import Connection, insert, select
 
 from ingestd.core.delivery import DeliveryState
 from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, IncidentState, PersonName
+from ingestd.core.policy import Person
 from ingestd.store import links, replies
 from ingestd.store.links import PageLink
+from ingestd.store.reply_taking import ANSWERED_TOGETHER, Heard, ReplyResult, Taken, take_message
 from ingestd.store.rows import row_of
 from ingestd.store.schema import incidents, page_links, reply_codes, reply_streaks
+from ingestd.testing.world import policy as world_policy
 from tests.store.builders import NOW, after, delivery, incident, put
 
 ADA, PHONE, OTHER = PersonName("ada"), "+15550000", "+15550001"
@@ -154,3 +158,28 @@ def test_at_most_twenty_answers_go_out_within_ten_minutes(connection: Connection
     assert answer(connection, *[True] * 22) == [True] * 20 + [False] * 2
     assert answer(connection, True, at=after(minutes=9)) == [False]
     assert answer(connection, True, at=after(minutes=10)) == [True]
+
+
+# ------------------------------------------------------------------------------------------------ all of a storm
+
+
+def test_one_reply_acknowledges_so_many_that_the_writer_is_not_held_up_and_says_that_more_wait(
+    connection: Connection,
+) -> None:
+    person = Person(ADA, "Ada", ((Channel.SMS, PHONE),))
+    known = replace(world_policy(), people={ADA: person})
+    count = ANSWERED_TOGETHER + 7
+    for number in range(1001, 1001 + count):
+        exists(connection, number)
+        key = f"INC-{number}/sms/page/1"
+        put(connection, delivery(key, kind=EffectKind.PAGE, state=DeliveryState.DONE, person=ADA))
+    give(connection, 1001)
+
+    def reply(text: str, number: int) -> Taken:
+        return take_message(connection, Heard("sms", Channel.SMS, f"SM{number}", PHONE, text), known, NOW)
+
+    first = reply("1aa", 1)
+    assert len(first.incidents) == ANSWERED_TOGETHER
+    assert first.decisions[-1].words[0].text.endswith("and 246 more. 7 more wait: reply the same again.")
+    assert len(reply("1aa", 2).incidents) == 7
+    assert reply("1aa", 3).result is ReplyResult.LATE
