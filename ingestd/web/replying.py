@@ -45,9 +45,7 @@ async def take_reply(desk: Desk, request: web.Request) -> web.Response:
     return await _take_message(desk, request, name, pager, pager)
 
 
-async def _take_message(
-    desk: Desk, request: web.Request, name: str, pager: Pager, replying: Replying
-) -> web.Response:
+async def _take_message(desk: Desk, request: web.Request, name: str, pager: Pager, replying: Replying) -> web.Response:
     body = await read_body(request)
     # What was signed is the URL that the service was told, not the one that a proxy made of it.
     url = desk.external_url.rstrip("/") + request.raw_path
