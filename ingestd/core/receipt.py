@@ -74,7 +74,10 @@ def settle_silence(delivery: Delivery, incident: Incident, policy: Policy, now: 
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)
     after = replace(delivery, receipt_due_at=None)
     is_wanted = incident.state is IncidentState.TRIGGERED and not incident.quiet
-    if delivery.is_failed_over or delivery.person is None or delivery.channel is None or not is_wanted:
+    if not is_wanted:
+        # Nothing is left to do for this incident; the message may have told of others, which are looked at after it.
+        return Settlement(replace(after, is_failed_over=True), draft.finish())
+    if delivery.is_failed_over or delivery.person is None or delivery.channel is None:
         return Settlement(after, draft.finish())
     where = f"{delivery.person} by {delivery.channel}"
     text = f"nobody says that the page to {where} has arrived"

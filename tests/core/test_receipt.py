@@ -86,6 +86,7 @@ def test_silence_about_what_is_answered_is_let_be(state):
     settled = settle_silence(PAGE, replace(TOLD, state=state), POLICY, NOW)
     assert settled.decision.effects == ()
     assert settled.delivery.receipt_due_at is None
+    assert settled.delivery.is_failed_over, "what the same message told besides is looked at all the same"
 
 
 def test_silence_about_what_has_become_quiet_is_let_be():

@@ -10,7 +10,7 @@ from ingestd.core.names import Channel, IncidentId, PersonName
 from ingestd.core.policy import Policy, Route, Step, Timing
 from ingestd.store import contacts, timeline
 from ingestd.testing.outside import Fault
-from ingestd.testing.world import policy
+from ingestd.testing.world import alertmanager_body, policy
 
 ADA, ADA_MAIL, BO = ("ada", "sms", "page"), ("ada", "email", "page"), ("bo", "sms", "page")
 TWO = (Route("sms"), Route("sms2"))
@@ -333,6 +333,27 @@ def test_a_silence_that_a_death_slept_through_is_noticed_by_the_next_life(follow
     followed.advance(minutes=2)
     assert followed.pages() == [ADA, ADA_MAIL], "once, whatever dies"
     followed.acknowledge("INC-1001")
+    nothing_else_arrives(followed)
+
+
+@pytest.mark.parametrize("answered", ["leader", "nobody"])
+def test_silence_about_a_message_that_told_of_several_concerns_each_that_waits(
+    followed, nothing_else_arrives, answered
+):
+    disks = [{"alertname": "DiskFull", "host": "db1", "cluster": one} for one in "abc"]
+    followed.receive(alertmanager_body(*disks))
+    followed.advance(seconds=1)
+    (page,) = followed.sms.sent
+    assert page.purpose == "summary"
+    if answered == "leader":
+        followed.acknowledge(page.incident)
+    followed.advance(seconds=65)
+    told = {one for mail in followed.mail.sent for one in (mail.incident, *(view.id for view in mail.text.also))}
+    waiting = {"INC-1001", "INC-1002", "INC-1003"} - ({page.incident} if answered == "leader" else set())
+    assert told == waiting
+    assert len(followed.mail.sent) == 1
+    for incident in followed.incidents():
+        followed.acknowledge(incident.id)
     nothing_else_arrives(followed)
 
 
