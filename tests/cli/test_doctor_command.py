@@ -271,3 +271,19 @@ def test_a_silent_source_is_red_and_a_heartbeat_that_does_not_get_through_is_loo
     assert "warn heartbeat the watcher does not answer" in text
     assert "red from prod its watchdog is missing: nobody would tell us of a problem" in text
     assert shown.exit_code == 1
+
+
+def test_a_calendar_says_when_it_was_read_why_not_since_and_whom_it_names_that_nobody_knows(shell, well, config):
+    read_at = "2026-03-02T01:00:00.000Z"
+    fine = {"schedule": "l1", "read_at": read_at, "problem": "", "event_count": 7, "left_out_count": 0, "left_out": []}
+    stranger = {"uid": "e2", "on": "2026-03-09", "text": 'nobody is called "bne"'}
+    well.status["calendars"] = [
+        fine,
+        {**fine, "schedule": "l2", "problem": "its server answers with status 404", "failing_since": read_at},
+        {**fine, "schedule": "l3", "left_out_count": 1, "left_out": [stranger]},
+    ]
+    shown = shell("doctor", f"--config.file={config}", "-o", "json")
+    found = marks(shown)
+    assert [found[f"calendar {name}"] for name in ("l1", "l2", "l3")] == ["ok", "warn", "warn"]
+    assert "its server answers with status 404" in shown.stdout
+    assert "UID e2" in shown.stdout
