@@ -325,13 +325,15 @@ class Simulation:
                 self._check_limits(person, [page for page in pager.sent if page.person == person], limits)
 
     def _check_limits(self, person: str, sent: list[SentPage], limits: ChannelLimits) -> None:
-        critical = [page for page in sent if page.text.incident.severity is Severity.CRITICAL]
-        held = [page for page in sent if page.purpose in {"page", "summary", "resolved"} and page not in critical]
+        """Counts each message once: one whose outcome is not known may be sent again."""
+        first = {page.key: page for page in reversed(sent) if page.purpose != "word"}.values()
+        critical = [page for page in first if page.text.incident.severity is Severity.CRITICAL]
+        # Until it has been looked up, a message whose reply was lost counts for nothing.
+        spare = Fault.LOSE_REPLY in self.page_faults
         for limit in limits.windows:
-            for page in held:
+            for page in (page for page in first if page not in critical):
                 begun = page.at - timedelta(seconds=limit.within_seconds)
-                count = sum(begun < one.at <= page.at for one in sent if one.purpose != "word")
-                # Two may be on their way at once when a death or a lost reply makes one of them be sent again.
-                allowed = limit.count + self.crash_count + sum(begun < one.at <= page.at for one in critical)
-                if count > allowed + 2 * (Fault.LOSE_REPLY in self.page_faults):
+                count = sum(begun < one.at <= page.at for one in first)
+                allowed = limit.count + spare + sum(begun < one.at <= page.at for one in critical)
+                if count > allowed:
                     self._fail(f"G11: {person} got {count} messages within {limit.within_seconds} s")
