@@ -73,9 +73,17 @@ class Window:
 
     def _press(self, text):
         from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.expected_conditions import presence_of_element_located, staleness_of
+        from selenium.webdriver.support.wait import WebDriverWait
 
         path = f"//button[contains(., '{text}')] | //summary[contains(., '{text}')]"
-        self.browser.find_element(By.XPATH, path).click()
+        whole = self.browser.find_element(By.TAG_NAME, "html")
+        found = self.browser.find_element(By.XPATH, path)
+        is_form = found.tag_name == "button"
+        found.click()
+        if is_form:  # the answer is another page
+            WebDriverWait(self.browser, 20).until(staleness_of(whole))
+            WebDriverWait(self.browser, 20).until(presence_of_element_located((By.TAG_NAME, "footer")))
 
     async def write(self, name, text):
         from selenium.webdriver.common.by import By
