@@ -7,10 +7,10 @@ is used at once: the wait of the step is for people, not for carriers.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ingestd.core import escalation
-from ingestd.core.delivery import Delivery
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import ContactNews, PageReason
 from ingestd.core.incident import Incident
@@ -21,6 +21,17 @@ from ingestd.core.settle import Settlement
 DELIVERED, FAILED = "delivered", "failed"
 FINAL = frozenset({DELIVERED, FAILED})
 """What a service says when it will say nothing more."""
+
+
+def handed_over(
+    delivery: Delivery, receipt_id: str, sent_to: str, policy: Policy, now: datetime, *, is_final: bool
+) -> Delivery:
+    """A page has left: where it went, and by when its service ought to say that it arrived, unless it has said all that it will."""
+    after = replace(delivery, receipt_id=receipt_id)
+    if delivery.kind is not EffectKind.PAGE or delivery.state is not DeliveryState.DONE:
+        return after
+    seconds = 0 if is_final else policy.timing.receipt_seconds
+    return replace(after, address=sent_to, receipt_due_at=now + timedelta(seconds=seconds) if seconds else None)
 
 
 def settle_receipt(

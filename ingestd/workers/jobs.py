@@ -17,7 +17,7 @@ from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, PageReason, TimelineEntry
 from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKind, PersonName
-from ingestd.core.policy import Policy
+from ingestd.core.receipt import handed_over
 from ingestd.core.settle import Outcome, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
 from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, view
@@ -261,7 +261,11 @@ def _make_word(
     if delivery.is_failed_over and outbox.is_told_otherwise(connection, delivery):
         return DropReason.HANDED_OVER
     told = _told(connection, delivery, incident, standing) if incident else view.of_nothing(now)
-    contact = Contact(delivery.person, person.display_name if person else "", delivery.channel, address)
+    contact = (
+        telling.contact_of(person, delivery.channel, address)
+        if person
+        else Contact(delivery.person, "", delivery.channel, address)
+    )
     text = PageText("word", told, contact, words=delivery.reason, sent_at=now)
     return Job(delivery, incident, told, delivery.unknown_since is not None, page=text)
 
@@ -289,10 +293,13 @@ def _earlier(incident: Incident) -> tuple[str, ...]:
 
 
 def _next_step_at(connection: Connection, incident: Incident) -> datetime | None:
-    """When somebody else is paged if nobody answers; None if nobody is."""
+    """When the next level is paged if nobody answers; None if there is none. The present one may be paged again before."""
     escalation = incident.escalation
-    due = incident_store.deadlines_of(connection, incident.id) if escalation and escalation.has_next_step else ()
-    return next((deadline.due_at for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
+    if escalation is None or not escalation.has_next_level:
+        return None
+    again = timedelta(seconds=escalation.repeats_left * escalation.step.wait_seconds)
+    due = incident_store.deadlines_of(connection, incident.id)
+    return next((deadline.due_at + again for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
 
 
 def _word_page(
@@ -310,7 +317,7 @@ def _word_page(
     address = person.address_of(delivery.channel) if person else None
     if person is None or address is None:
         return None
-    contact = Contact(person.name, person.display_name, delivery.channel, address)
+    contact = telling.contact_of(person, delivery.channel, address)
     if delivery.kind is EffectKind.NOTICE:
         return PageText("resolved", told, contact, reason=delivery.reason, sent_at=now)
     link = ""
@@ -381,20 +388,10 @@ def finish(
         dues = folding.late_answer(settlement.delivery, incident, now)
     after = settlement.delivery
     if receipt is not None:
-        after = _awaits_receipt(after, receipt, sent_to, policy, now)
+        after = handed_over(after, receipt.id, sent_to, policy, now, is_final=receipt.is_final)
     outbox.save(connection, after)
     apply.write(connection, settlement.decision, now)
     if dues:
         apply.write(connection, Decision(deadlines=dues), now)
     ticket_news.follow_ticket(connection, after, outcome, ticket, now)
     return Settled(after, settlement.decision)
-
-
-def _awaits_receipt(delivery: Delivery, receipt: PageReceipt, sent_to: str, policy: Policy, now: datetime) -> Delivery:
-    """A page has left: where it went, and by when its service ought to say that it arrived."""
-    after = replace(delivery, receipt_id=receipt.id)
-    if delivery.kind is not EffectKind.PAGE or delivery.state is not DeliveryState.DONE:
-        return after
-    seconds = 0 if receipt.is_final else policy.timing.receipt_seconds
-    due_at = now + timedelta(seconds=seconds) if seconds else None
-    return replace(after, address=sent_to, receipt_due_at=due_at)
