@@ -9,11 +9,15 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from ingestd.store import dialect
 
 T = TypeVar("T")
+
+_shared: dict[str, Dialect] = {}
+_compiled: dict[Any, Any] = {}
+"""What SQLAlchemy has compiled; it finds it again only for the same dialect, by identity."""
 
 
 class InlineDatabase:
@@ -27,7 +31,10 @@ class InlineDatabase:
         check: Callable[[Connection], None] = lambda _connection: None,
     ) -> None:
         # Synchronous OFF: a process that dies loses nothing that it wrote; only a power cut would, which real processes test.
-        self._connection = dialect.engine_for(url, synchronous="OFF").connect()
+        engine = dialect.engine_for(url, synchronous="OFF")
+        # Hundreds of databases are opened by one test run, in one thread: a statement is compiled for the first and not for each.
+        engine.dialect = _shared.setdefault("dialect", engine.dialect)
+        self._connection = engine.connect().execution_options(compiled_cache=_compiled)
         self._at_point = at_point
         self._check = check
 
