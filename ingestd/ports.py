@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ingestd.chat import ChatSender, no_chat
-from ingestd.core.names import Channel, EffectKey, IncidentId, IncidentState, Level, PersonName, Severity
+from ingestd.core.incident_view import AlertView as AlertView  # noqa: PLC0414 (this is how a name is given on)
+from ingestd.core.incident_view import IncidentView as IncidentView  # noqa: PLC0414 (this is how a name is given on)
+from ingestd.core.incident_view import TimelineLine as TimelineLine  # noqa: PLC0414 (this is how a name is given on)
+from ingestd.core.names import Channel, EffectKey, PersonName
 
 # ---------------------------------------------------------------------------------------------- the network
 
@@ -72,70 +75,6 @@ class MailSender(Protocol):
     async def send(self, mail: Mail) -> str:
         """The server's words of acceptance. Raises a ``DeliveryError`` otherwise."""
         ...
-
-
-# ---------------------------------------------------------------------------------------------- what is told
-
-
-@dataclass(frozen=True, slots=True)
-class AlertView:
-    """An alert of an incident as people read it."""
-
-    name: str
-    summary: str
-    is_firing: bool
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    links: Mapping[str, str]
-    source: str
-    first_seen_at: datetime
-    cleared_at: datetime | None = None
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineLine:
-    """One fact of an incident's history, in words."""
-
-    number: int
-    at: datetime
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentView:
-    """An incident as it is now: everything that a ticket or a page may tell. Text is raw: each sink sanitises."""
-
-    id: IncidentId
-    title: str
-    summary: str
-    state: IncidentState
-    severity: Severity
-    impact: Level
-    urgency: Level
-    category: str
-    team: str
-    rule: str
-    opened_at: datetime
-    alerts: tuple[AlertView, ...]
-    firing_count: int
-    alert_count: int
-    """Of all alerts; ``alerts`` holds at most 50, firing ones first."""
-    runbook: str = ""
-    url: str = ""
-    """The incident's page in ingestd; empty if no external URL is configured."""
-    ticket_url: str = ""
-    acknowledged_by: str = ""
-    acknowledged_at: datetime | None = None
-    resolved_at: datetime | None = None
-    timeline: tuple[TimelineLine, ...] = ()
-    """The last ten lines, oldest first; all of them, up to 200, where it is handed over."""
-    assignee: str = ""
-    """Who is in charge of it; empty if nobody is."""
-    bridge: str = ""
-    """A link to the meeting in which it is worked on; empty if there is none."""
-    is_test: bool = False
-    """It is a drill: nothing is wrong, and whatever is said of it must say so first."""
 
 
 # ---------------------------------------------------------------------------------------------- tickets
@@ -227,12 +166,21 @@ class TicketSystem(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person as one channel reaches them. ``address`` is an email address or an E.164 phone number."""
+    """A person as one channel reaches them. ``address`` is an email address, an E.164 phone number, or what a chat connector takes."""
 
     person: PersonName
     name: str
     channel: Channel
     address: str
+    zone: tzinfo | None = None
+    """Where the person is, or else the zone of the configuration; None if neither is known."""
+    has_own_zone: bool = False
+
+    def zone_beside(self, setting: tzinfo | None) -> tzinfo:
+        """On which clock to tell times: the person's own; else that of the connector's settings; else the configuration's; else UTC."""
+        if self.zone is not None and (self.has_own_zone or setting is None):
+            return self.zone
+        return setting or UTC
 
 
 @dataclass(frozen=True, slots=True)

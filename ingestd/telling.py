@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from ingestd.core.incident import AlertState, Incident, Member
-from ingestd.core.policy import Policy
-from ingestd.ports import AlertView, IncidentView, TimelineLine
+from ingestd.core.names import Channel
+from ingestd.core.policy import Person, Policy
+from ingestd.ports import AlertView, Contact, IncidentView, TimelineLine
 
 ALERTS_SHOWN_MAX: Final = 50
 LINES_SHOWN_MAX: Final = 10
@@ -52,6 +53,11 @@ def incident_view(
         bridge=bridge,
         is_test=incident.conduct.is_test,
     )
+
+
+def contact_of(person: Person, channel: Channel, address: str) -> Contact:
+    """The person as one channel reaches them, with their clock."""
+    return Contact(person.name, person.display_name, channel, address, person.zone, person.has_own_zone)
 
 
 def bridge_of(incident: Incident, policy: Policy) -> str:

@@ -30,7 +30,7 @@ class ApprisePager:
         self.name = name
         self._destinations = settings.destinations
         self._timeout_seconds = settings.timeout_seconds
-        self._zone = ZoneInfo(settings.timezone)
+        self._zone = ZoneInfo(settings.timezone) if settings.timezone else None
         self._sender_of = sender_of
 
     @property
@@ -75,7 +75,9 @@ class ApprisePager:
 
     def _content(self, text: PageText, room_for: float) -> Content:
         found = self._destinations.get(text.contact.address)
-        return content_of(text, self._zone, is_room=found is not None and found.room, room_for=room_for)
+        return content_of(
+            text, text.contact.zone_beside(self._zone), is_room=found is not None and found.room, room_for=room_for
+        )
 
     def _message(self, text: PageText) -> ChatMessage:
         for room_for in _SHORTER:

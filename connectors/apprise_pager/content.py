@@ -6,10 +6,9 @@ The order follows what somebody needs who reads two lines of it on a locked phon
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from ingestd.chat import ChatTone
 from ingestd.core.names import IncidentState, Severity
@@ -32,7 +31,7 @@ class Content:
     tone: ChatTone
 
 
-def content_of(text: PageText, zone: ZoneInfo, *, is_room: bool, room_for: float = 1.0) -> Content:
+def content_of(text: PageText, zone: tzinfo, *, is_room: bool, room_for: float = 1.0) -> Content:
     """The content for any purpose; one that is not known is told as a post. ``room_for`` below 1 makes every text shorter.
 
     The acknowledge link is one person's: a message for a room (``is_room``, or a ``post``) never holds it.
@@ -89,7 +88,7 @@ def _test(text: PageText) -> Content:
     return Content(f"TEST: ingestd reaches {name} by chat", lines, (), (), ChatTone.PLAIN)
 
 
-def _lines(text: PageText, zone: ZoneInfo, room_for: float) -> list[str]:
+def _lines(text: PageText, zone: tzinfo, room_for: float) -> list[str]:
     incident = text.incident
     began = clock(incident.opened_at, zone, text.sent_at)
     late = f"This message is {text.delayed_minutes} min late." if text.delayed_minutes > 0 else ""
@@ -156,7 +155,7 @@ def web_link(url: str) -> str:
     return url if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc else ""
 
 
-def clock(at: datetime, zone: ZoneInfo, beside: datetime | None) -> str:
+def clock(at: datetime, zone: tzinfo, beside: datetime | None) -> str:
     """``03:09 CET``; with the date in front unless it is the day of ``beside``."""
     try:
         here = at.astimezone(zone)

@@ -46,14 +46,17 @@ class ApprisePagerSettings(_Strict):
     """Where messages can go, by names that people (``chat:``) and teams (``room:``) refer to."""
 
     destinations: dict[str, Destination] = Field(min_length=1, max_length=500)
-    timezone: str = Field(default="UTC", description="The zone in which times are told, such as `Europe/Berlin`.")
+    timezone: str = Field(
+        default="",
+        description="The zone in which times are told to whoever has no `tz`, such as `Europe/Berlin`; empty: that of the configuration.",
+    )
     timeout_seconds: float = Field(default=20.0, gt=0, le=60, description="Bounds one whole message.")
 
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            name and ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # not found; not a name; a folder such as "Europe"
             raise ValueError(f"no time zone is called {name!r}; write it as Europe/Berlin") from None
         return name

@@ -31,7 +31,7 @@ class EmailPager:
     def __init__(self, name: str, settings: EmailPagerSettings, mail: MailSender) -> None:
         self.name = name
         self._mail = mail
-        self._zone = ZoneInfo(settings.timezone)
+        self._zone = ZoneInfo(settings.timezone) if settings.timezone else None
         self._ack_in_email = settings.ack_in_email
         sender_name, address = split_sender(settings.from_)
         self._letterhead = Letterhead(sender_name, address, settings.reply_to, settings.reply_separator)
@@ -48,7 +48,7 @@ class EmailPager:
             recipient = plain_address(text.contact.address)
         except ValueError as error:
             raise RequestRejected(str(error), hint="correct the person's email address in the configuration") from None
-        content = content_of(text, self._zone, self._ack_in_email)
+        content = content_of(text, text.contact.zone_beside(self._zone), self._ack_in_email)
         mail = Mail(
             sender=self._letterhead.address,
             recipient=recipient,
@@ -59,7 +59,7 @@ class EmailPager:
 
     def words(self, text: PageText, key: EffectKey) -> str:  # noqa: ARG002 (the port's signature)
         """The subject, an empty line, and the mail as a phone or terminal shows it."""
-        content = content_of(text, self._zone, self._ack_in_email)
+        content = content_of(text, text.contact.zone_beside(self._zone), self._ack_in_email)
         return f"{content.subject}\n\n{plain_body(content)}"
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:  # noqa: ARG002 (the port's signature)

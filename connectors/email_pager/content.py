@@ -7,8 +7,8 @@ runbook, links, history, labels. The opening alone is enough to decide; phones s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from connectors.email_pager.safe_text import clock, duration, lines_of, one_line, sentence, web_link
 from connectors.email_pager.settings import AckInEmail
@@ -54,7 +54,7 @@ class Content:
     sections: tuple[Section, ...]
 
 
-def content_of(text: PageText, zone: ZoneInfo, ack_in_email: AckInEmail) -> Content:
+def content_of(text: PageText, zone: tzinfo, ack_in_email: AckInEmail) -> Content:
     """The content for any purpose; one that is not known is told as an update that needs no answer."""
     if text.purpose == "word":
         return _word_alone(text)
@@ -140,7 +140,7 @@ def _test(text: PageText, number: str) -> Content:
     )
 
 
-def _situation(text: PageText, zone: ZoneInfo) -> str:
+def _situation(text: PageText, zone: tzinfo) -> str:
     incident = text.incident
     is_single = incident.alert_count == 1
     began = clock(incident.opened_at, zone, beside=text.sent_at)
@@ -167,13 +167,13 @@ def _level_and_reason(text: PageText) -> str:
     return reason[:1].upper() + reason[1:]
 
 
-def _escalates(text: PageText, zone: ZoneInfo) -> str:
+def _escalates(text: PageText, zone: tzinfo) -> str:
     if text.purpose not in ASKS or text.next_step_at is None:
         return ""
     return f"If nobody answers, the next level is paged at {clock(text.next_step_at, zone, beside=text.sent_at)}"
 
 
-def _acknowledged(text: PageText, zone: ZoneInfo) -> str:
+def _acknowledged(text: PageText, zone: tzinfo) -> str:
     incident = text.incident
     if not incident.acknowledged_by:
         return ""
@@ -209,7 +209,7 @@ def _what(incident: IncidentView, title: str) -> Section:
     return Section("What", tuple(Line(line) for line in (*summary, *facts)))
 
 
-def _who(text: PageText, zone: ZoneInfo) -> Section:
+def _who(text: PageText, zone: tzinfo) -> Section:
     lines = [one_line(words, 200) for words in text.earlier[:10]]
     if len(text.earlier) > 10:
         lines.append(f"and {len(text.earlier) - 10} more")
@@ -242,13 +242,13 @@ def _links(incident: IncidentView) -> Section:
     return Section("Links", tuple(reversed(distinct.values()))[:LINKS_MAX])
 
 
-def _timeline(text: PageText, zone: ZoneInfo) -> Section:
+def _timeline(text: PageText, zone: tzinfo) -> Section:
     last = text.incident.timeline[-TIMELINE_MAX:]
     lines = (Line(f"{clock(line.at, zone, beside=text.sent_at)}  {one_line(line.text, 200)}") for line in last)
     return Section("Last on the timeline", tuple(lines))
 
 
-def _alerts(incident: IncidentView, zone: ZoneInfo) -> list[Section]:
+def _alerts(incident: IncidentView, zone: tzinfo) -> list[Section]:
     sections = [Section(_alert_heading(alert), _alert_lines(alert, zone)) for alert in incident.alerts[:ALERTS_MAX]]
     hidden = incident.alert_count - len(sections)
     if sections and hidden > 0:
@@ -260,7 +260,7 @@ def _alert_heading(alert: AlertView) -> str:
     return f"Alert {one_line(alert.name, 120) or 'without a name'} ({'firing' if alert.is_firing else 'over'})"
 
 
-def _alert_lines(alert: AlertView, zone: ZoneInfo) -> tuple[Line, ...]:
+def _alert_lines(alert: AlertView, zone: tzinfo) -> tuple[Line, ...]:
     lines = [one_line(alert.summary, 300), f"value: {one_line(alert.value, 100)}" if alert.value else ""]
     seen = f"first seen {clock(alert.first_seen_at, zone)} from {one_line(alert.source, 80)}"
     cleared = f", over {clock(alert.cleared_at, zone)}" if alert.cleared_at else ""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 _JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that scripts and emoji need."""
@@ -57,7 +56,7 @@ def web_link(url: str) -> str:
     return quote(url.replace(parts.netloc, host, 1), safe=_URL_CHARACTERS)
 
 
-def clock(at: datetime, zone: ZoneInfo, *, beside: datetime | None = None) -> str:
+def clock(at: datetime, zone: tzinfo, *, beside: datetime | None = None) -> str:
     """``03:09 CET``; with the date in front unless it is the day of ``beside``."""
     try:
         here = at.astimezone(zone)

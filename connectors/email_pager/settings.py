@@ -64,7 +64,10 @@ class EmailPagerSettings(_Strict):
     )
     maildir: Path | None = Field(default=None, description="A maildir folder; it is made with the first mail.")
     smtp: SmtpSettings | None = None
-    timezone: str = Field(default="UTC", description="The zone in which times are told, such as `Europe/Berlin`.")
+    timezone: str = Field(
+        default="",
+        description="The zone in which times are told to whoever has no `tz`, such as `Europe/Berlin`; empty: that of the configuration.",
+    )
     ack_in_email: AckInEmail = Field(
         default="link",
         description="`link`: the person's own acknowledge page, which needs no login. `page-only`: the incident's page. `off`: neither.",
@@ -85,7 +88,7 @@ class EmailPagerSettings(_Strict):
     @classmethod
     def _zone_exists(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            name and ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # not found; not a name; a folder such as "Europe"
             raise ValueError(f"no time zone is called {name!r}; write it as Europe/Berlin") from None
         return name

@@ -30,7 +30,7 @@ class SmsPager:
     def __init__(self, name: str, settings: SmsPagerSettings, http: HttpClient, external_url: str) -> None:
         self.name = name
         self._http = http
-        self._zone = ZoneInfo(settings.timezone)
+        self._zone = ZoneInfo(settings.timezone) if settings.timezone else None
         self._omit_link_for = settings.omit_link_for
         self._no_reply_for = settings.no_reply_for
         # The service signs the public URL that it calls: without one nothing could come back.
@@ -58,7 +58,12 @@ class SmsPager:
 
     def words(self, text: PageText, key: EffectKey) -> str:
         """The message. Without a link for numbers of countries whose operators do not let links through."""
-        return compose(text, key, self._zone, has_link=not text.contact.address.startswith(self._omit_link_for))
+        return compose(
+            text,
+            key,
+            text.contact.zone_beside(self._zone),
+            has_link=not text.contact.address.startswith(self._omit_link_for),
+        )
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:
         """Ask the service whether it has the message of an earlier attempt; None if not, or if it does not answer.

@@ -203,7 +203,10 @@ class SmsPagerSettings(_Strict):
     twilio: TwilioSettings | None = None
     vonage: VonageSettings | None = None
     gateway: GatewaySettings | None = None
-    timezone: str = Field(default="UTC", description="The zone in which times are told, such as `Europe/Berlin`.")
+    timezone: str = Field(
+        default="",
+        description="The zone in which times are told to whoever has no `tz`, such as `Europe/Berlin`; empty: that of the configuration.",
+    )
     omit_link_for: tuple[Annotated[str, Field(pattern=r"^\+\d{1,6}$")], ...] = Field(
         default=("+86",),
         description="Countries whose carriers drop messages with links; people there acknowledge elsewhere.",
@@ -221,7 +224,7 @@ class SmsPagerSettings(_Strict):
     @classmethod
     def _zone_exists(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            name and ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # not found; not a name; a folder such as "Europe"
             raise ValueError(f"no time zone is called {name!r}; write it as Europe/Berlin") from None
         return name

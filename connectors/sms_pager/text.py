@@ -7,10 +7,9 @@ and the link are whole: only a link that is longer than the segment leaves room 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from connectors.sms_pager.gsm7 import PART_SEPTETS, SEGMENT_SEPTETS, is_gsm7, septets, shorten, to_gsm7
 from ingestd.core.names import EffectKey
@@ -28,7 +27,7 @@ _SERVICE_LABELS: Final = ("service", "app", "job", "instance")
 _PLACE_LABELS: Final = ("env", "environment", "cluster", "namespace")
 
 
-def compose(text: PageText, key: EffectKey, zone: ZoneInfo, *, has_link: bool = True) -> str:
+def compose(text: PageText, key: EffectKey, zone: tzinfo, *, has_link: bool = True) -> str:
     """The message. Never raises, whatever the texts hold; for any purpose that is not known it tells the state."""
     number = marker(text.incident, key)
     if text.purpose == "word":
@@ -124,7 +123,7 @@ def _fit(*, head: str, place: str, reason: str, what: str, facts: str, next_step
     return written(shorten(what, room))
 
 
-def _facts(text: PageText, zone: ZoneInfo) -> str:
+def _facts(text: PageText, zone: tzinfo) -> str:
     incident = text.incident
     if text.purpose == "summary":
         return ""  # how many and how bad they are all together says more
@@ -136,7 +135,7 @@ def _facts(text: PageText, zone: ZoneInfo) -> str:
     return f"{count}since {_clock(incident.opened_at, zone)}"
 
 
-def _next_step(text: PageText, zone: ZoneInfo) -> str:
+def _next_step(text: PageText, zone: tzinfo) -> str:
     if text.purpose != "page" or text.next_step_at is None:
         return ""
     return f"next level {_clock(text.next_step_at, zone)}"
@@ -174,7 +173,7 @@ def _agreed(alerts: tuple[AlertView, ...], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _clock(at: datetime, zone: ZoneInfo) -> str:
+def _clock(at: datetime, zone: tzinfo) -> str:
     try:
         here = at.astimezone(zone)
         return to_gsm7(f"{here:%H:%M} {here.tzname()}")

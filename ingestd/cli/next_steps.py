@@ -159,6 +159,17 @@ def _in_order(answer: Json) -> list[Json]:
     return sorted(answer.get("deadlines") or (), key=lambda one: str(one.get("due_at")))
 
 
+def _next(following: Json | None) -> str:
+    """Who is paged next, in the words of the API."""
+    if not following:
+        return "the last step has waited long enough: nobody else is paged, and the timeline says so"
+    people = [str(one) for one in following.get("words") or ()]
+    verb = "is" if len(people) == 1 else "are"
+    what = "the last resort" if following.get("is_last_resort") else f"L{following.get('level')}"
+    again = " again" if following.get("is_repeat") else ""
+    return f"{', '.join(people)} {verb} paged{again} ({what}), unless somebody acknowledges"
+
+
 def _escalation(incident: Json) -> str:
     """Whom the next step pages, as far as the API tells."""
     escalation = incident.get("escalation") or {}
@@ -166,6 +177,8 @@ def _escalation(incident: Json) -> str:
     level = escalation.get("level") or 0
     if not steps:
         return words.DEADLINES["escalate"]
+    if "next" in escalation:
+        return _next(escalation["next"])
     if level >= len(steps) and (escalation.get("loops_done") or 0) + 1 >= (escalation.get("loop_count") or 1):
         return "the last step has waited long enough: nobody else is paged, and the timeline says so"
     step = level if level < len(steps) else 0

@@ -86,6 +86,7 @@ def _person(name: str, person: PersonSection, served: set[Channel], default_zone
         normal=_stages(person.notify.normal),
         quiet=quiet if isinstance(quiet, TimeWindow) else None,
         zone=zone,
+        has_own_zone=person.tz is not None,
         skills=frozenset(person.skills),
         away=away,
         known_as=(person.email,) if person.email else (),

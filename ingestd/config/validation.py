@@ -113,13 +113,14 @@ def _walk(node: Node | None, place: Place) -> tuple[Node | None, Span | None]:
             node, key_span = entry.node, entry.key_span
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             node, key_span = node.items[part], None
-        elif part == 0 and isinstance(node, Mapping):  # one mapping where a list of them may stand
-            continue
-        elif isinstance(part, str) and isinstance(node, Sequence):  # a list that stands for the first key of a mapping
-            continue
-        else:
+        elif not _is_left_out(node, part):
             break
     return node, key_span
+
+
+def _is_left_out(node: Node | None, part: object) -> bool:
+    """Whether this part of a place is not written: one mapping for a list of them, or a list for the first key of a mapping."""
+    return (part == 0 and isinstance(node, Mapping)) or (isinstance(part, str) and isinstance(node, Sequence))
 
 
 def _describe(error: ErrorDetails, root: Node | None, model: type[BaseModel]) -> tuple[Span | None, str, str, str]:

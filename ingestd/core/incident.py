@@ -117,11 +117,19 @@ class Escalation:
         return before + self.repeats_done * self.step.wait_seconds
 
     @property
+    def repeats_left(self) -> int:
+        """How often the present step is still paged again before the next one."""
+        return max(0, self.step.repeat_count - 1 - self.repeats_done)
+
+    @property
+    def has_next_level(self) -> bool:
+        """Whether others are paged when the present step has run out: a further step, the first one again, or the last resort."""
+        return (self.following is not None or bool(self.last_resort)) and not self.is_exhausted
+
+    @property
     def has_next_step(self) -> bool:
-        """Whether somebody is paged when the present step has waited long enough; else nobody is left."""
-        is_last = self.step_index + 1 >= len(self.steps) and self.loops_done + 1 >= self.loop_count
-        repeats = self.repeats_done + 1 < self.step.repeat_count
-        return (repeats or not is_last or bool(self.last_resort)) and not self.is_exhausted
+        """Whether anybody is paged when the present step has waited long enough; else nobody is left."""
+        return self.has_next_level or (self.repeats_left > 0 and not self.is_exhausted)
 
     @property
     def following(self) -> Escalation | None:
@@ -134,7 +142,7 @@ class Escalation:
 
     def step_after(self, at: datetime) -> Step | None:
         """The step that is paged at an instant, if the present one has waited long enough by then; None if no step is left."""
-        if self.repeats_done + 1 < self.step.repeat_count and not self.is_step_unreachable:
+        if self.repeats_left and not self.is_step_unreachable:
             return self.step
         moved = self.following
         while moved is not None and moved.step.only is not None and not moved.step.only.contains(at):

@@ -48,12 +48,20 @@ class Person:
     """How to page the rest; empty: as what is urgent."""
     quiet: TimeWindow | None = None
     """When what is not urgent waits, on the person's own clock."""
-    zone: tzinfo = UTC
+    zone: tzinfo | None = None
+    """The person's clock; None if not even the configuration says which."""
+    has_own_zone: bool = False
+    """Whether it is the person's own, and not that of the configuration."""
     skills: frozenset[str] = frozenset()
     away: tuple[OneOff, ...] = ()
     """When nothing is assigned to this person."""
     known_as: tuple[str, ...] = ()
     """Words besides the name by which a calendar may name this person."""
+
+    @property
+    def clock(self) -> tzinfo:
+        """The clock on which times are told to this person."""
+        return self.zone or UTC
 
     def address_of(self, channel: Channel) -> str | None:
         """The person's address on a channel, or None."""

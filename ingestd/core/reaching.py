@@ -48,7 +48,7 @@ def page_person(
     quiet_until = person.quiet.open_until(draft.now) if person.quiet is not None and not urgent else None
     if quiet_until is not None:
         begins_at = quiet_until
-        text = f"{name} has quiet hours until {quiet_until.astimezone(person.zone):%H:%M %Z}: the page waits"
+        text = f"{name} has quiet hours until {quiet_until.astimezone(person.clock):%H:%M %Z}: the page waits"
         draft.note(incident, "page", text, reason="quiet_hours")
     wait_seconds = (begins_at - draft.now).total_seconds()
     incident = page_by(draft, incident, person, first, policy, level, reason, cause, after_seconds=wait_seconds)

@@ -201,12 +201,12 @@ def _act(case: _Case, meant: Reply, before: Incident) -> Taken:
     answered = _give(case, _ACTIONS[meant.act], before.id, meant.text)
     person, now = case.person, case.now
     if not answered.is_first:
-        words = reply_words.late(meant.act, before, person.name, person.zone, now)
+        words = reply_words.late(meant.act, before, person.name, person.clock, now)
         others = [page for page in _open_pages(case) if page.incident.id != before.id]
         more = f" {reply_words.listed(others)}" if others and meant.naming is Naming.LAST else ""
         return _told(case, ReplyResult.LATE, meant.act, words + more, (before.id,))
     paged = tuple(dict.fromkeys(e.person for e in answered.decision.effects if e.kind is EffectKind.PAGE and e.person))
-    words = reply_words.done(meant.act, before, paged, person.zone, now)
+    words = reply_words.done(meant.act, before, paged, person.clock, now)
     if case.heard.channel is Channel.EMAIL and meant.act is ReplyAct.ACKNOWLEDGE:
         words += "\nWas it not you? Answer with: unack"
     return _told(case, ReplyResult.ACTED, meant.act, words, (before.id,))

@@ -7,7 +7,7 @@ from typing import Final
 
 from ingestd import telling
 from ingestd.core.incident import AlertState, Incident
-from ingestd.ports import Contact, IncidentView, PageText, TimelineLine, Wording
+from ingestd.ports import IncidentView, PageText, TimelineLine, Wording
 from ingestd.trial.rehearsal import Performed, Rehearsal
 
 _TOKEN: Final = "x" * 12
@@ -36,7 +36,7 @@ def page_text(page: Performed, rehearsal: Rehearsal, *, external_url: str) -> Pa
     return PageText(
         purpose="page",
         incident=_view(incident, rehearsal, external_url, page.line_count),
-        contact=Contact(person.name, person.display_name, delivery.channel, address),
+        contact=telling.contact_of(person, delivery.channel, address),
         level=delivery.level,
         link=f"{external_url}/p/{_TOKEN}" if external_url else "",
         reason=delivery.reason,

@@ -78,7 +78,7 @@ def calendar_of(feed: Feed, policy: Policy, now: datetime) -> bytes | None:
             FeedShift(one.schedule, one.person, f"On call: {one.schedule}", one.description, one.starts_at, one.ends_at)
             for one in sorted(found, key=lambda one: (one.starts_at, one.schedule))[:SHIFTS_MAX]
         ]
-        return write(f"{person.display_name} on call", str(person.zone), mine, begin)
+        return write(f"{person.display_name} on call", str(person.clock), mine, begin)
     schedule = policy.schedules.get(feed.subject.removeprefix(SCHEDULE_PREFIX))
     if schedule is None:
         return None

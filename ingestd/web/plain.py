@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import Escalation, Incident, Member
 from ingestd.core.policy import Step
 from ingestd.core.target import in_words
@@ -54,6 +56,7 @@ def incident_whole(case: Case, external_url: str) -> dict[str, Any]:
         "urgency": incident.urgency,
         "category": incident.category,
         "runbook": incident.runbook,
+        "assignee": incident.assignee,
         "rules_version": incident.conduct.rules_version[:RULES_VERSION_CHARS],
         "resolve_on": incident.conduct.resolve_on,
         "page_when": incident.conduct.page_when,
@@ -65,12 +68,15 @@ def incident_whole(case: Case, external_url: str) -> dict[str, Any]:
         "reopen_count": incident.reopen_count,
         "ticket_connector": incident.ticket_connector,
         "url": f"{external_url}/incidents/{incident.id}" if external_url else "",
-        "escalation": _escalation(incident.escalation) if incident.escalation else None,
+        "escalation": _escalation(incident.escalation, case.due_at(DeadlineKind.ESCALATE))
+        if incident.escalation
+        else None,
     }
 
 
-def _escalation(escalation: Escalation) -> dict[str, Any]:
+def _escalation(escalation: Escalation, due_at: datetime | None) -> dict[str, Any]:
     return {
+        "next": _next(escalation, due_at) if due_at is not None else None,
         "policy_name": escalation.policy_name,
         "level": escalation.level,
         "steps": [_step(step, number) for number, step in enumerate(escalation.steps, start=1)],
@@ -79,6 +85,21 @@ def _escalation(escalation: Escalation) -> dict[str, Any]:
         "is_held": escalation.is_held,
         "is_exhausted": escalation.is_exhausted,
         "paged": [{"person": person, "channel": channel} for person, channel in escalation.paged],
+    }
+
+
+def _next(escalation: Escalation, due_at: datetime) -> dict[str, Any] | None:
+    """Whom the next step means, if nobody answers until it is due; None if nobody is left."""
+    step = escalation.step_after(due_at)
+    people = step.people if step is not None else escalation.last_resort
+    if not people:
+        return None
+    level = (step.level or escalation.steps.index(step) + 1) if step is not None else None
+    return {
+        "words": [in_words(word) for word in people],
+        "level": level,
+        "is_repeat": step is escalation.step,
+        "is_last_resort": step is None,
     }
 
 

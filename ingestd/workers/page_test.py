@@ -11,6 +11,7 @@ from ingestd.core.policy import Person, Policy
 from ingestd.core.safe_text import masked_address
 from ingestd.errors import DeliveryError
 from ingestd.ports import Contact, IncidentView, Pager, PageReceipt, PageText
+from ingestd.telling import contact_of
 
 SECONDS_MAX = 60.0
 
@@ -46,7 +47,7 @@ async def _try(
     row: dict[str, object] = {"channel": channel.value, "connector": name, "address_masked": masked_address(address)}
     if pager is None:
         return {**row, "ok": False, "text": f"no connector serves {channel}"}
-    text = _text(person, Contact(person.name, person.display_name, channel, address), now)
+    text = _text(person, contact_of(person, channel, address), now)
     try:
         async with asyncio.timeout(SECONDS_MAX):
             receipt: PageReceipt = await pager.page(text, EffectKey(f"TEST/{name}/page/{int(now.timestamp())}"))
