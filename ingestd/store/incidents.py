@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from ingestd.core.effects import Deadline
 from ingestd.core.incident import Incident, Member
@@ -41,8 +41,12 @@ class Ticket:
 
 def load(connection: Connection, incident_id: IncidentId) -> Incident | None:
     """One incident."""
-    row = connection.execute(select_of(incidents, Incident).where(incidents.c.id == incident_id)).first()
+    row = connection.execute(_ONE, {"id": incident_id}).first()
     return value_of(Incident, row) if row else None
+
+
+# Made once, like all that is asked for each delivery and each deadline: to put them together costs more than to ask.
+_ONE = select_of(incidents, Incident).where(incidents.c.id == bindparam("id"))
 
 
 def load_many(connection: Connection, ids: Iterable[IncidentId]) -> dict[IncidentId, Incident]:
@@ -103,20 +107,27 @@ def last_assigned(connection: Connection, team: str) -> PersonName | None:
 
 def members_of(connection: Connection, incident_id: IncidentId, limit: int) -> list[Member]:
     """The alerts of an incident: those that fire first, then the oldest first."""
-    query = (
-        select_of(members, Member)
-        .where(members.c.incident_id == incident_id)
-        .order_by(members.c.cleared_at.is_not(None), members.c.joined_at, members.c.key)
-        .limit(limit)
-    )
-    return [value_of(Member, row) for row in connection.execute(query)]
+    asked = {"incident_id": incident_id, "most": limit}
+    return [value_of(Member, row) for row in connection.execute(_MEMBERS_OF, asked)]
+
+
+_MEMBERS_OF = (
+    select_of(members, Member)
+    .where(members.c.incident_id == bindparam("incident_id"))
+    .order_by(members.c.cleared_at.is_not(None), members.c.joined_at, members.c.key)
+    .limit(bindparam("most"))
+)
 
 
 def ticket_of(connection: Connection, incident_id: IncidentId, connector: str) -> Ticket | None:
     """The ticket that the incident has in a connector's system."""
-    query = select_of(tickets, Ticket).where(tickets.c.incident_id == incident_id, tickets.c.connector == connector)
-    row = connection.execute(query).first()
+    row = connection.execute(_TICKET_OF, {"incident_id": incident_id, "connector": connector}).first()
     return value_of(Ticket, row) if row else None
+
+
+_TICKET_OF = select_of(tickets, Ticket).where(
+    tickets.c.incident_id == bindparam("incident_id"), tickets.c.connector == bindparam("connector")
+)
 
 
 def tickets_listed(connection: Connection, limit: int) -> list[Ticket]:
@@ -133,13 +144,23 @@ def deadlines_of(connection: Connection, incident_id: IncidentId) -> list[Deadli
 
 def due_deadlines(connection: Connection, now: datetime, limit: int) -> list[Deadline]:
     """Deadlines that have passed, oldest first."""
-    query = select_of(deadlines, Deadline).where(deadlines.c.due_at <= now).order_by(deadlines.c.due_at).limit(limit)
-    return [value_of(Deadline, row) for row in connection.execute(query)]
+    return [value_of(Deadline, row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
+
+
+_DUE = (
+    select_of(deadlines, Deadline)
+    .where(deadlines.c.due_at <= bindparam("now"))
+    .order_by(deadlines.c.due_at)
+    .limit(bindparam("most"))
+)
 
 
 def next_deadline_at(connection: Connection) -> datetime | None:
     """When the next deadline passes."""
-    return connection.execute(select(deadlines.c.due_at).order_by(deadlines.c.due_at).limit(1)).scalar()
+    return connection.execute(_NEXT_DUE_AT).scalar()
+
+
+_NEXT_DUE_AT = select(deadlines.c.due_at).order_by(deadlines.c.due_at).limit(1)
 
 
 def forget_deadline(connection: Connection, deadline: Deadline) -> None:

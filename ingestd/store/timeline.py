@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from ingestd.core.names import IncidentId
 from ingestd.store.rows import select_of, value_of
@@ -28,13 +28,17 @@ class Line:
 
 def last(connection: Connection, incident_id: IncidentId, limit: int) -> list[Line]:
     """The newest lines of an incident, oldest first."""
-    query = (
-        select_of(timeline, Line)
-        .where(timeline.c.incident_id == incident_id)
-        .order_by(timeline.c.seq.desc())
-        .limit(limit)
-    )
-    return [value_of(Line, row) for row in connection.execute(query)][::-1]
+    asked = {"incident_id": incident_id, "most": limit}
+    return [value_of(Line, row) for row in connection.execute(_LAST, asked)][::-1]
+
+
+# Made once: every page and every ticket shows them.
+_LAST = (
+    select_of(timeline, Line)
+    .where(timeline.c.incident_id == bindparam("incident_id"))
+    .order_by(timeline.c.seq.desc())
+    .limit(bindparam("most"))
+)
 
 
 def for_ticket(connection: Connection, incident_id: IncidentId, after: int, up_to: int, limit: int) -> list[Line]:

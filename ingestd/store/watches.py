@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from ingestd.core.incident import AlertState
 from ingestd.core.names import AlertKey
@@ -21,13 +21,22 @@ _RULES_VERSION = "rules_version"
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Watch]:
     """Watches that are due, the longest first."""
-    query = select_of(watches, Watch).where(watches.c.due_at <= now).order_by(watches.c.due_at).limit(limit)
-    return [value_of(Watch, row) for row in connection.execute(query)]
+    return [value_of(Watch, row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
 
 
 def next_due_at(connection: Connection) -> datetime | None:
     """When the next watch is due."""
-    return connection.execute(select(watches.c.due_at).order_by(watches.c.due_at).limit(1)).scalar()
+    return connection.execute(_NEXT_DUE_AT).scalar()
+
+
+# Made once: they are asked each time a deadline may have passed.
+_DUE = (
+    select_of(watches, Watch)
+    .where(watches.c.due_at <= bindparam("now"))
+    .order_by(watches.c.due_at)
+    .limit(bindparam("most"))
+)
+_NEXT_DUE_AT = select(watches.c.due_at).order_by(watches.c.due_at).limit(1)
 
 
 def of_alerts(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, Watch]:
