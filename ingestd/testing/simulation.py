@@ -6,6 +6,7 @@ rest once the faults have stopped and the world had time to settle. A failure na
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -70,6 +71,8 @@ class Simulation:
         self.is_faulty = False
         self.crash_count = 0
         self.failure: BrokenPromise | None = None
+        self.digest = ""
+        """Of all that reached somebody and of every timeline, once the run has settled: equal for equal runs, in any process."""
         # By the number alone, so that the draws of the other seeds stay as they were.
         self.is_restrained = seed % RESTRAINED_EVERY == 0
         self.alert_names = RESTRAINED_NAMES if self.is_restrained else ALERT_NAMES
@@ -124,6 +127,7 @@ class Simulation:
                 self._survive(self._pass_time)
             self._heal()
             self._look_for_failure()
+            self.digest = self._sum_up()
             self._check_books()
         finally:
             self.world.close()
@@ -224,6 +228,13 @@ class Simulation:
         self.world.advance(hours=SETTLE_HOURS)
         self._repeat()
         self.world.advance(hours=SETTLE_HOURS)
+
+    def _sum_up(self) -> str:
+        sent = [
+            (page.at, page.key, page.person, page.purpose) for page in (*self.world.sms.sent, *self.world.mail.sent)
+        ]
+        told = [(incident.id, self.world.history(incident.number)) for incident in self.world.incidents()]
+        return hashlib.sha256(repr((sent, told)).encode()).hexdigest()
 
     # ------------------------------------------------------------------ the books
 

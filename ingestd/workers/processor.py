@@ -55,13 +55,14 @@ class BatchReport:
     parsed: list[tuple[str, ParsedEnvelope]] = field(default_factory=list)
     findings: list[tuple[str, Finding]] = field(default_factory=list)
     """Source and finding."""
-    connectors: set[str] = field(default_factory=set)
+    connectors: dict[str, None] = field(default_factory=dict)
+    """For which deliveries were queued, in that order."""
     has_deadlines: bool = False
     has_more: bool = False
 
     def note(self, decision: Decision) -> None:
         """Remember whom to wake."""
-        self.connectors.update(effect.connector for effect in decision.effects)
+        self.connectors.update(dict.fromkeys(effect.connector for effect in decision.effects))
         self.has_deadlines = self.has_deadlines or decision.has_dues
 
 

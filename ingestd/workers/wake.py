@@ -30,7 +30,8 @@ class Wake:
 
     def after_decision(self, decision: Decision) -> None:
         """A decision was written."""
-        connectors = {effect.connector for effect in decision.effects} | {word.connector for word in decision.words}
-        self.after(connectors, has_deadlines=decision.has_dues)
+        # In the order in which they were queued: a set of names would ring the bells in another order in each process.
+        queued = [effect.connector for effect in decision.effects] + [word.connector for word in decision.words]
+        self.after(dict.fromkeys(queued), has_deadlines=decision.has_dues)
         if decision.contacts:
             self.contacts.ring()

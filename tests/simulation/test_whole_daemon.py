@@ -9,6 +9,8 @@ To replay a failure, name its seed and its service::
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,29 @@ def test_one_seed(tmp_path: Path, make_books) -> None:
     seed = int(os.environ.get("INGESTD_SIM_SEED", "4711"))
     service = os.environ.get("INGESTD_SIM_SERVICE", "jira-cloud")
     Simulation(seed, tmp_path / "one.db", make_books(service)).run()
+
+
+_ONE_RUN = """
+import sys
+from pathlib import Path
+from ingestd.testing.simulation import Simulation
+one = Simulation(1, Path(sys.argv[1]), is_harsh=True)
+one.run()
+print("digest", one.digest)
+"""
+
+
+def test_a_seed_replays_in_a_process_that_hashes_in_another_way(root: Path, tmp_path: Path) -> None:
+    digests = set()
+    for hash_seed in ("0", "1", "2"):
+        ran = subprocess.run(
+            [sys.executable, "-c", _ONE_RUN, str(tmp_path / f"{hash_seed}.db")],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        digests.update(line for line in ran.stdout.splitlines() if line.startswith("digest "))
+    assert len(digests) == 1, digests
