@@ -24,7 +24,12 @@ EXTERNAL_URL = "http://ingestd.example.com"
 _LINK = re.compile(rf"{re.escape(EXTERNAL_URL)}/p/[\w-]+")
 _NUMBER = re.compile(r"INC-\d+")
 _PHONES = {"asha": "+4930901820", "ben": "+4930901821"}
-_STEPS = [{"page": ["asha"], "wait": "30s"}, {"page": ["ben"], "wait": "10m"}]
+_POLICIES = {
+    "default": {"steps": [{"page": ["asha"], "wait": "30s"}, {"page": ["ben"], "wait": "10m"}]},
+    "patient": {"steps": [{"page": ["asha"], "wait": "10m"}, {"page": ["ben"], "wait": "10m"}]},
+}
+_HURRIED_LIMIT = ["1 in 1s"]
+"""The day has a night's messages within a minute. By the usual limit a mail would wait for the end of that minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,7 @@ def _config(folder: Path, connectors: dict[str, Any], people: dict[str, Any], ch
         (rules / name).write_text((ROOT / "rules" / name).read_text())
     rule = {
         "rule": "checkout",
+        "team": "shop",
         "match": ["alertname = CheckoutDown"],
         "impact": "high",
         "urgency": "high",
@@ -170,7 +176,12 @@ def _config(folder: Path, connectors: dict[str, Any], people: dict[str, Any], ch
         connectors=connectors,
         channels={channel: "people"},
         people=people,
-        policies={"default": {"steps": _STEPS}},
+        policies=_POLICIES,
+        page_limits={channel: {"most": _HURRIED_LIMIT}},
+        teams={
+            "default": {"policy": "default", "ticket": {"to": "tickets"}},
+            "shop": {"policy": "patient", "ticket": {"to": "tickets"}},
+        },
         rules={"path": str(rules)},
         incidents={"comment_delay": "0s", "resolve_grace": "1s", "reopen_within": "10m"},
     )
