@@ -17,10 +17,11 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 from typing import Final
 
-from ingestd.core.safe_text import one_line, plain_block
+from ingestd.core.safe_text import REPLACEMENT, one_line, plain_block
 
 MESSAGE_BYTES_MAX: Final = 65_536
 """The beginning of a message is enough: what stands behind is quoted text and attachments."""
@@ -163,8 +164,8 @@ def _subject(headers: Headers) -> str:
     value = _first(headers, "subject")[:300]
     try:
         pieces = decode_header(value)
-    except (ValueError, binascii.Error):
-        return value
+    except (ValueError, binascii.Error, HeaderParseError):
+        return one_line(value, 200)
     words = (piece if isinstance(piece, str) else _decoded(piece, charset or "us-ascii") for piece, charset in pieces)
     return one_line("".join(words), 200)
 
@@ -233,6 +234,8 @@ _HTML_QUOTE: Final = re.compile(
 _HTML_UNSEEN: Final = re.compile(r"<(style|script|head|title)\b", re.IGNORECASE)
 _HTML_BREAK: Final = re.compile(r"<(?:br|/p|/div|/li|/tr|hr)\b[^<>]*>", re.IGNORECASE)
 _HTML_TAG: Final = re.compile(r"<[^<>]*>")
+_HTML_NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?")
+"""A number that no character has. ``html.unescape`` raises for one of thousands of digits."""
 
 
 def _from_html(text: str) -> str:
@@ -249,7 +252,7 @@ def _from_html(text: str) -> str:
         text = text[end:] if end >= 0 else ""
     shown.append(text)
     lines = " ".join(" ".join(shown).split())
-    return html.unescape(_HTML_TAG.sub("", _HTML_BREAK.sub("\n", lines)))
+    return html.unescape(_HTML_NO_CHARACTER.sub(REPLACEMENT, _HTML_TAG.sub("", _HTML_BREAK.sub("\n", lines))))
 
 
 _ATTRIBUTION_BEGIN: Final = re.compile(

@@ -19,6 +19,7 @@ TEXT_CHARS_MAX: Final = 4000
 """Of a reply; what stands behind is not looked at."""
 _LINE_CHARS_MAX: Final = 200
 """A line that is longer is no command (a note may be)."""
+_PIECE_CHARS: Final = 256
 
 
 class ReplyAct(StrEnum):
@@ -112,20 +113,21 @@ def read(text: str) -> Reply:
     """What the text means; never raises. Only its first line can be a command; of a note the rest belongs to it."""
     block = plain_block(text[:TEXT_CHARS_MAX], TEXT_CHARS_MAX).strip()
     first, rest = _first_line(block)
-    line = _folded(first.strip())
+    is_short = len(first.strip()) <= _LINE_CHARS_MAX
+    line = _folded(first.strip()) if is_short else ""
     if line in _QUESTIONS:
         return Reply(ReplyAct.HELP)
     bare = _trimmed(line)
-    whole = _trimmed(_folded(block))
+    whole = _trimmed(_folded(block)) if len(block) <= _LINE_CHARS_MAX else ""
     if whole in OPT_OUT_WORDS:
         return Reply(ReplyAct.OPT_OUT)
     if whole in OPT_IN_WORDS:
         return Reply(ReplyAct.OPT_IN)
     if bare in _HELP_WORDS:
         return Reply(ReplyAct.HELP)
-    if not bare or first.lstrip().startswith((">", "|")):
+    if (is_short and not bare) or first.lstrip().startswith((">", "|")):
         return NOT_UNDERSTOOD
-    command = _command(bare) if len(bare) <= _LINE_CHARS_MAX else None
+    command = _command(bare) if bare and len(bare) <= _LINE_CHARS_MAX else None
     return command or _with_text(_unquoted(first), rest) or NOT_UNDERSTOOD
 
 
@@ -138,8 +140,14 @@ def _first_line(block: str) -> tuple[str, str]:
 
 
 def _composed(text: str) -> str:
-    """Wide, small and other forms of letters and digits as the plain ones."""
-    return unicodedata.normalize("NFKC", text)
+    """Wide, small and other forms of letters and digits as the plain ones.
+
+    Piece by piece: to sort thousands of marks on one letter takes time that grows with their square, in which nothing else runs.
+    """
+    if text.isascii():
+        return text
+    pieces = (text[begin : begin + _PIECE_CHARS] for begin in range(0, len(text), _PIECE_CHARS))
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)
 
 
 def _folded(text: str) -> str:

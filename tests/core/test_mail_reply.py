@@ -332,3 +332,14 @@ _LINES = [
 def test_any_order_of_lines_that_mails_are_made_of_is_read_and_no_quoted_line_is_their_own(raw):
     found = read(raw)
     assert not any(line.startswith(">") for line in found.text.split("\n"))
+
+
+@pytest.mark.parametrize("subject", ["=?utf-8?b?a?=", "=?utf-8?b?aé=?=", "=?x?q?=?=", "=?utf-8?b?a?= =?utf-8?b?YQ==?="])
+def test_a_subject_that_cannot_be_decoded_costs_nobody_their_answer(subject):
+    found = read(mail(head=f"From: asha@example.com\nTo: ack+{TOKEN}@example.com\nSubject: {subject}\n"))
+    assert (found.text, found.tokens, found.is_automatic) == ("ack", (TOKEN,), False)
+
+
+def test_a_character_by_a_number_of_thousands_of_digits_is_none():
+    text = f"ack&#{'9' * 5000};<br>&#228;&#0000065;"
+    assert read(mail(text, more="Content-Type: text/html\n")).text == "ack\ufffd\näA"

@@ -244,3 +244,22 @@ def test_a_long_text_takes_no_time(piece):
     begin = time.process_time()
     read(piece * 100_000)
     assert time.process_time() - begin < 0.1
+
+
+@pytest.mark.parametrize("marks", ["\u0344\u0315\u0327", "\u0315\u0300", "\ufdfa"])
+@pytest.mark.parametrize("begin", ["", "42n ", "42e "])
+def test_marks_without_end_are_read_in_little_time(begin, marks):
+    text = begin + "e" + marks * 4000
+    spent = []
+    for _ in range(3):  # the best of them: what other programs took is not ours
+        began = time.perf_counter()
+        found = read(text)
+        spent.append(time.perf_counter() - began)
+    assert found.act is {"": ReplyAct.NOT_UNDERSTOOD, "42n ": ReplyAct.NOTE, "42e ": ReplyAct.ESCALATE}[begin]
+    assert min(spent) < 0.08, f"{min(spent) * 1000:.0f} ms"
+
+
+def test_a_long_line_is_a_note_but_no_command():
+    assert read("a" + " " * 300 + "b") == Reply(ReplyAct.NOT_UNDERSTOOD)
+    assert read("stop" + " stop" * 100) == Reply(ReplyAct.NOT_UNDERSTOOD)
+    assert read("42n " + "ｗide " * 300).text == ("ｗide " * 300).strip()
