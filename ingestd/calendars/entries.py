@@ -9,6 +9,8 @@ from typing import Final
 BYTES_MAX: Final = 2 << 20
 """How large a calendar may be."""
 TEXT_CHARS_MAX: Final = 200
+TEXTS_BYTES_MAX: Final = 1 << 20
+"""How long UIDs and titles of all occurrences may be together: they cross the event loop and are kept."""
 
 
 class CalendarRefused(Exception):

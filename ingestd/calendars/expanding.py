@@ -55,7 +55,7 @@ def main() -> int:
     report = report_on(
         sys.stdin.buffer.read(), datetime.fromisoformat(begin), datetime.fromisoformat(end), ZoneInfo(zone)
     )
-    json.dump(report, sys.stdout)
+    sys.stdout.buffer.write(json.dumps(report, ensure_ascii=False).encode("utf-8", "replace"))
     return 0
 
 

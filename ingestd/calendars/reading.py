@@ -13,7 +13,7 @@ import recurring_ical_events
 from icalendar import Calendar, Component
 from icalendar.prop import vDDDTypes
 
-from ingestd.calendars.entries import TEXT_CHARS_MAX, CalendarRefused, Entry, Fault, Reading
+from ingestd.calendars.entries import TEXT_CHARS_MAX, TEXTS_BYTES_MAX, CalendarRefused, Entry, Fault, Reading
 from ingestd.calendars.vetting import checked_text, wrong_with
 from ingestd.core.safe_text import one_line
 from ingestd.core.windows import instant_of
@@ -47,6 +47,8 @@ def read(body: bytes, begin: datetime, end: datetime, zone: tzinfo) -> Reading:
     if len(entries) > OCCURRENCES_MAX:
         span = f"from {begin:%Y-%m-%d} to {end:%Y-%m-%d}"
         raise CalendarRefused(f"it has {len(entries)} events {span}, and {OCCURRENCES_MAX} are the most")
+    if sum(len(f"{one.uid}{one.title}".encode()) for one in entries) > TEXTS_BYTES_MAX:
+        raise CalendarRefused(f"its UIDs and titles are longer than {TEXTS_BYTES_MAX >> 20} MiB together")
     ordered = sorted(entries, key=lambda one: (one.starts_at, one.ends_at, one.title, one.uid))
     return Reading(tuple(ordered), tuple(dict.fromkeys(faults))[:FAULTS_MAX])
 

@@ -67,7 +67,8 @@ class AiohttpClient:
         progress = SimpleNamespace(is_connected=False)
         try:
             return await self._exchange(url, request, progress)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        # UnicodeError: a host such as a..b, which no resolver can be asked for.
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise _failure(url, error, is_connected=progress.is_connected) from error
 
     async def close(self) -> None:

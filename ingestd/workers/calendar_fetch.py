@@ -72,8 +72,12 @@ async def _follow(url: str, headers: Mapping[str, str], http: HttpClient) -> Htt
         place = reply.headers.get("location", "")
         if reply.status not in _MOVED or not place:
             return reply
-        following = urljoin(url, place)
-        if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
+        try:
+            following = urljoin(url, place)
+            is_left_open = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
+        except ValueError:  # such as an unclosed bracket of an IPv6 host
+            raise CalendarRefused("its server sends us to an address that cannot be read") from None
+        if is_left_open:
             raise CalendarRefused("its server sends us from https:// to another kind of address")
         url = following
     raise CalendarRefused(f"its server sends us from one address to the next, more than {REDIRECTS_MAX} times")

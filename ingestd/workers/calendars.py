@@ -167,7 +167,12 @@ def _with(copy: CalendarCopy, reading: Reading, body: bytes, now: datetime) -> C
     entries = [[one.uid, one.title, one.starts_at.timestamp(), one.ends_at.timestamp()] for one in reading.entries]
     faults = [[one.uid, one.on, one.text] for one in reading.faults]
     return replace(
-        copy, tried_at=now, expanded_at=now, body=body, entries=json.dumps(entries), faults=json.dumps(faults)
+        copy,
+        tried_at=now,
+        expanded_at=now,
+        body=body,
+        entries=json.dumps(entries, ensure_ascii=False),
+        faults=json.dumps(faults, ensure_ascii=False),
     )
 
 

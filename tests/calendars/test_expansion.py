@@ -65,6 +65,14 @@ async def test_components_within_components_are_counted():
         await expand(NESTED.encode(), BEGIN, END, BERLIN)
 
 
+async def test_long_titles_of_many_occurrences_do_not_cross_the_loop():
+    lines = ("DTSTART:20260101T000000Z", "DURATION:PT1H", "RRULE:FREQ=HOURLY;INTERVAL=3")
+    with pytest.raises(CalendarRefused, match="its UIDs and titles are longer than 1 MiB together"):
+        await expand(calendar(event("\U0001f600" * 200, *lines, uid="\U0001f600" * 200)), BEGIN, END, BERLIN)
+    found = await expand(calendar(event("\U0001f600" * 20, *lines, uid="u" * 120)), BEGIN, END, BERLIN)
+    assert {one.title for one in found.entries} == {"\U0001f600" * 20}
+
+
 @pytest.mark.slow
 async def test_the_largest_calendar_is_read_in_time():
     every = [

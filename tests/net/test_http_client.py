@@ -218,3 +218,9 @@ async def test_a_closed_client_opens_again(client, listen):
     await client.close()
     await client.close()
     assert (await client.send(HttpRequest("GET", url))).status == 200
+
+
+@pytest.mark.parametrize("host", ["a..b", "...", f"{'a' * 80}.com"])
+async def test_a_host_that_no_resolver_can_be_asked_for_is_not_reached(client, host):
+    with pytest.raises(TryLater, match="cannot be reached"):
+        await client.send(HttpRequest("GET", f"https://{host}/x", timeout_seconds=3))

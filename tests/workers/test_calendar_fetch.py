@@ -74,6 +74,8 @@ async def test_a_few_redirects_are_followed_relative_ones_too():
         ({}, "its server cannot be asked: the connection to calendar.example:443 was lost"),
         ({URL: HttpReply(302, {"location": URL})}, "more than 3 times"),
         ({URL: HttpReply(302, {"location": "http://calendar.example/"})}, "from https:// to another kind of address"),
+        ({URL: HttpReply(302, {"location": "https://[private-4711"})}, "sends us to an address that cannot be read"),
+        ({URL: HttpReply(302, {"location": "//calendar.example]:1/"})}, "sends us to an address that cannot be read"),
         ({URL: HttpReply(302, {"location": "file:///etc/passwd"})}, "from https:// to another kind of address"),
     ],
 )
