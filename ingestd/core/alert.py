@@ -42,12 +42,13 @@ class Alert:
 
     @property
     def summary(self) -> str:
-        """The best one-line description that the sender gave; never empty."""
+        """The best one-line description that the sender gave; never empty, and never white space alone."""
         for name in ("summary", "title", "message", "description"):
             text = self.annotations.get(name, "").strip()
             if text:
                 return text.splitlines()[0]
-        return self.subject or self.rule_name or self.labels.get("alertname", "") or "an alert without a name"
+        names = (self.subject, self.rule_name, self.labels.get("alertname", ""))
+        return next((name for name in names if name.strip()), "an alert without a name")
 
 
 @dataclass(frozen=True, slots=True)

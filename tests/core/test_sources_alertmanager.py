@@ -111,6 +111,13 @@ def test_an_alert_without_a_name_is_an_alert(envelope):
     assert alert.summary == "an alert without a name"
 
 
+@pytest.mark.parametrize("blank", [" ", "\u2028", "\u3000\t"])
+def test_an_alert_whose_name_shows_nothing_is_told_as_one_without_a_name(blank):
+    [alert] = parse(body_of({"status": "firing", "labels": {"alertname": blank}})).alerts
+    assert alert.labels["alertname"] == blank
+    assert alert.summary == "an alert without a name"
+
+
 def test_one_alert_through_two_receivers_is_one_alert(envelope):
     assert envelope("34-basic-auth").alerts == envelope("35-bearer-auth").alerts
 
