@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import structlog
 from aiohttp import web
 
@@ -12,13 +15,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PATH_CHARS_MAX = 200
 _QUIET = ("/-/healthy", "/-/ready", "/healthz", "/readyz", "/metrics")
-_LINKS = ("/p/", "/calendars/")
+_SECRET_BEGINS: Final = re.compile(r"/(?:p|calendars)[^/\w]*/", re.IGNORECASE)
+"""Wherever it stands and however it is spelt: who types an address off a phone writes ``/P/``."""
 
 
 def shown_path(path: str) -> str:
     """The path as it may be logged: short, on one line, and nothing of a secret address beyond ``/p/`` or ``/calendars/``."""
-    secret = next((start for start in _LINKS if path.startswith(start)), None)
-    return one_line(path, PATH_CHARS_MAX) if secret is None else f"{secret}***"
+    secret = _SECRET_BEGINS.search(path)
+    return one_line(path if secret is None else f"{path[: secret.end()]}***", PATH_CHARS_MAX)
 
 
 def note(request: web.Request, status: int, seconds: float) -> None:

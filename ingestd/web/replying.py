@@ -22,7 +22,7 @@ from ingestd.errors import CredentialsRejected, DeliveryError
 from ingestd.ports import Pager, Replying, ReplyNews
 from ingestd.store.reply_taking import Heard, ReplyResult, Taken, take_mail, take_message
 from ingestd.telemetry import log_events
-from ingestd.web.access import identify
+from ingestd.web.access import identify, refuse_cross_site
 from ingestd.web.desk import Desk, Role
 from ingestd.web.replies import SAFE_HEADERS, Refusal, as_json, read_body
 
@@ -77,6 +77,7 @@ def _note_refusal(desk: Desk, request: web.Request, name: str, result: str, erro
 
 async def _take_mail(desk: Desk, request: web.Request, name: str) -> web.Response:
     identify(desk, request, Role.RESPONDER)
+    refuse_cross_site(desk, request)
     if request.content_type != MAIL_TYPE:
         raise Refusal(415, f"a reply by mail is sent as {MAIL_TYPE}", hint="hand it in with: ingestd reply")
     mail = mail_reply.read(await read_body(request))

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from ingestd.web import access_log
 from ingestd.web.desk import Access, ApiToken, Role
 
 VIEWER = "viewer-secret-0123456789"
@@ -144,3 +145,20 @@ async def test_the_router_refuses_in_json_under_the_api_alone(client, auth):
     assert (await wrong.json())["hint"] == "this path takes: POST"
     assert (await client.get("/nothing")).content_type == "text/plain"
     assert (await client.get("/api/v1/webhooks/none")).content_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/p/canary-4711", "/p/***"),
+        ("/P/canary-4711", "/P/***"),
+        ("//p/canary-4711/more", "//p/***"),
+        ("/calendars/canary-4711.ics", "/calendars/***"),
+        ("/calendars;/canary-4711.ics", "/calendars;/***"),
+        ("/x/calendars/canary-4711.ics", "/x/calendars/***"),
+        ("/api/v1/pages/test", "/api/v1/pages/test"),
+        ("/api/v1/incidents/\x1b[2J\n1", "/api/v1/incidents/[2J 1"),
+    ],
+)
+def test_the_access_log_shows_nothing_of_a_secret_address_however_it_is_spelt(path, shown):
+    assert access_log.shown_path(path) == shown

@@ -178,3 +178,10 @@ async def test_a_foreign_sender_changes_nothing(office, door, mailed, auth):
     answer = await door.post(MAIL, data=mail(mailed, sender="mallory@x.org"), headers={**auth("root"), **RFC822})
     assert (await answer.json())["result"] == "foreign_sender"
     assert office.everything() == before
+
+
+async def test_a_page_of_another_site_hands_in_no_mail(office, door, mailed, auth):
+    before = office.everything()
+    headers = {**auth("root"), **RFC822, "Origin": "https://evil.example"}
+    assert (await door.post(MAIL, data=mail(mailed), headers=headers)).status == 403
+    assert office.everything() == before
