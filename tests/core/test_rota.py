@@ -1,7 +1,6 @@
 """Who is on call: by hand where clocks change, against a walk through a year minute by minute, and what holds of every schedule."""
 
 import time
-from bisect import bisect_right
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -205,28 +204,39 @@ def handoffs_on_the_wall(layer: Layer, until: datetime) -> list[datetime]:
     return found
 
 
-def is_let(only: TimeWindow | None, shown: datetime) -> bool:
+def let_minutes(only: TimeWindow | None) -> list[list[bool]]:
+    """Of every minute of every weekday, whether the clock may show it."""
     if only is None:
-        return True
-    minute = shown.hour * 60 + shown.minute
-    return any(first <= shown.weekday() <= last for first, last in only.weekdays) and any(
-        start <= minute < end for start, end in only.times
-    )
+        return [[True] * 1440] * 7
+    return [
+        [
+            any(first <= weekday <= last for first, last in only.weekdays)
+            and any(start <= minute < end for start, end in only.times)
+            for minute in range(1440)
+        ]
+        for weekday in range(7)
+    ]
 
 
 def walk(schedule: Schedule, begin: datetime, end: datetime) -> list[str | None]:
     """Who is on call at every minute, by looking at the clock at every minute."""
-    plans = [(layer, handoffs_on_the_wall(layer, wall("2027-01-03"))) for layer in schedule.layers]
+    never = wall("9999-01-01")
+    plans = [
+        (layer.people, [*handoffs_on_the_wall(layer, wall("2027-01-03")), never], let_minutes(layer.only))
+        for layer in schedule.layers
+    ]
     seen = [0] * len(plans)
     found: list[str | None] = []
     at = begin
     while at < end:
         shown = at.astimezone(schedule.zone).replace(tzinfo=None)
+        weekday, minute = shown.weekday(), shown.hour * 60 + shown.minute
         person = None
-        for n, (layer, handoffs) in enumerate(plans):
-            seen[n] = max(seen[n], bisect_right(handoffs, shown))
-            if person is None and seen[n] and is_let(layer.only, shown):
-                person = layer.people[(seen[n] - 1) % len(layer.people)]
+        for n, (people, handoffs, let) in enumerate(plans):
+            while handoffs[seen[n]] <= shown:
+                seen[n] += 1
+            if person is None and seen[n] and let[weekday][minute]:
+                person = people[(seen[n] - 1) % len(people)]
         for override in schedule.overrides:
             if override.starts_at <= at < override.ends_at:
                 person = override.who

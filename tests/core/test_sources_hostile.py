@@ -277,28 +277,33 @@ STALLS: dict[str, Callable[[], bytes]] = {
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Processor time, not time on the wall: what else the machine does is not counted. The best of three runs."""
-    spent = []
-    for _ in range(3):
-        gc.collect()
-        begin = time.process_time()
-        work()
-        spent.append(time.process_time() - begin)
-    return min(spent)
+    """Processor time, not time on the wall: what else the machine does is not counted."""
+    gc.collect()
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
 
 
 @pytest.mark.parametrize("name", STALLS)
 def test_no_body_takes_long(check_result, name):
-    """No body costs out of proportion: under 0.1 s, or under thirty times what ``json.loads`` alone needs for a real storm.
+    """No body costs out of proportion: the best of three runs takes under 0.1 s, or under thirty times what ``json.loads`` alone needs for a real storm.
 
     The worst ones take eight to twelve times that; what a crowded machine adds must not decide, and what this is for, time that grows
     with the square of the body, takes seconds. That the loop itself is never held for 0.1 s is shown by ``tests/acceptance``.
     """
-    body, storm = STALLS[name](), real_storm()
+    body = STALLS[name]()
     assert len(body) < BODY_BYTES * 1.2
-    spent = cpu_seconds(lambda: read(SourceKind.GRAFANA, "s", body, LIMITS))
-    assert spent < max(CPU_SECONDS_MAX, 30 * cpu_seconds(lambda: json.loads(storm)))
-    check_result(read(SourceKind.GRAFANA, "s", body, LIMITS), "s", LIMITS)
+    results: list[object] = []
+
+    def spent_seconds() -> float:
+        return cpu_seconds(lambda: results.append(read(SourceKind.GRAFANA, "s", body, LIMITS)))
+
+    # A run below the bound makes the others needless, and most bodies need no storm to be compared with.
+    if not any(spent_seconds() < CPU_SECONDS_MAX for _ in range(3)):
+        storm = real_storm()
+        usual = min(cpu_seconds(lambda: json.loads(storm)) for _ in range(3))
+        assert min(spent_seconds() for _ in range(3)) < 30 * usual
+    check_result(results[0], "s", LIMITS)
 
 
 @pytest.mark.parametrize("name", STALLS)
