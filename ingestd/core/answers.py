@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ingestd.core import assignment, escalation, lifecycle, rooms
+from ingestd.core import assignment, escalation, lifecycle, paging, rooms
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import DeadlineKind, Decision, DropReason, PageReason
 from ingestd.core.incident import Incident
@@ -105,7 +105,7 @@ def _take_back(draft: Draft, answer: Answer, incident: Incident, policy: Policy)
     text = f"{answer.by} took the acknowledgement of {incident.acknowledged_by} back ({answer.via})"
     draft.note(incident, "triggered", text, reason="ack_withdrawn", actor=answer.by, for_ticket=True)
     incident = _unacknowledged(draft, incident)
-    incident = _page_anew(draft, incident, policy, PageReason.ACK_WITHDRAWN)
+    incident = paging.resume(draft, incident, policy, PageReason.ACK_WITHDRAWN)
     return lifecycle.comment_ticket(draft, incident, policy)
 
 
@@ -122,20 +122,37 @@ def _escalate(draft: Draft, answer: Answer, incident: Incident, policy: Policy) 
         actor=answer.by,
         for_ticket=True,
     )
-    incident = _unacknowledged(draft, incident)
+    incident = _wanted_now(draft, _unacknowledged(draft, incident), answer.by)
     draft.drop(incident.id, (EffectKind.PAGE,), DropReason.SUPERSEDED)
-    moved = escalation.jump(draft, incident, policy, level + 1, PageReason.ESCALATED_BY_HAND, words)
-    if moved is None and incident.escalation is not None:
-        moved = escalation.finish(draft, incident, policy, words)
-    if moved is None:
-        team = policy.ruleset.routes.get(incident.team)
-        if team is not None and team.policy is not None:
-            moved = escalation.start(draft, incident, team.policy, policy, PageReason.ESCALATED_BY_HAND)
-    if moved is None:
-        draft.note(incident, "escalation", "there is nobody to escalate to", reason="no_policy")
-        moved = incident
+    moved = _page_higher(draft, incident, policy, level, words)
     moved = rooms.post(draft, moved, policy, words)
     return lifecycle.comment_ticket(draft, moved, policy)
+
+
+def _page_higher(draft: Draft, incident: Incident, policy: Policy, level: int, words: str) -> Incident:
+    """Page the level above this one. What waits for office hours waits no longer, and begins with its first level."""
+    by_hand = PageReason.ESCALATED_BY_HAND
+    name = incident.awaiting_policy
+    if name is not None:
+        draft.clear_deadlines(incident.id, DeadlineKind.PAGE)
+        incident = draft.put_incident(replace(incident, awaiting_policy=None))
+    elif incident.escalation is not None:
+        moved = escalation.jump(draft, incident, policy, level + 1, by_hand, words)
+        return moved or escalation.finish(draft, incident, policy, words)
+    team = policy.ruleset.routes.get(incident.team)
+    name = name or (team.policy if team else None)
+    if name is None:
+        draft.note(incident, "escalation", "there is nobody to escalate to", reason="no_policy")
+        return incident
+    return escalation.start(draft, incident, name, policy, by_hand, words)
+
+
+def _wanted_now(draft: Draft, incident: Incident, by: str) -> Incident:
+    """Somebody wants people paged: what kept the incident quiet does not hold that up."""
+    if incident.quiet is None:
+        return incident
+    draft.note(incident, "triggered", f"no longer quiet: {by} wants people paged", reason="by_hand", actor=by)
+    return draft.put_incident(replace(incident, quiet=None, parent_id=None))
 
 
 def _hand_over(draft: Draft, answer: Answer, incident: Incident, policy: Policy) -> Incident:
@@ -150,7 +167,7 @@ def _hand_over(draft: Draft, answer: Answer, incident: Incident, policy: Policy)
         actor=answer.by,
         for_ticket=True,
     )
-    incident = _unacknowledged(draft, incident)
+    incident = _wanted_now(draft, _unacknowledged(draft, incident), answer.by)
     draft.drop(incident.id, (EffectKind.PAGE,), DropReason.HANDED_OVER)
     words = f"handed over by {answer.by}{why}"
     level = level_of(to)
@@ -170,16 +187,17 @@ def level_of(word: str) -> int | None:
 
 def expire_acknowledgement(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     """Somebody acknowledged, and nothing was heard since: page again, unless it is about to be over."""
-    if incident.state is not IncidentState.ACKNOWLEDGED or incident.quiet:
+    if incident.state is not IncidentState.ACKNOWLEDGED:
         return incident
-    if incident.clearing_since is not None:
+    if incident.quiet or incident.clearing_since is not None:
+        # Not now; but what keeps it quiet may end before anybody is heard.
         _await_news(draft, incident)
         return incident
     minutes = _minutes(incident)
     text = f"{incident.acknowledged_by} acknowledged, and nothing was heard for {minutes} min: paging again"
     draft.note(incident, "triggered", text, reason="ack_expired", for_ticket=True)
     incident = _unacknowledged(draft, incident)
-    incident = _page_anew(draft, incident, policy, PageReason.ACK_EXPIRED)
+    incident = paging.resume(draft, incident, policy, PageReason.ACK_EXPIRED)
     incident = rooms.post(draft, incident, policy, text)
     return lifecycle.comment_ticket(draft, incident, policy)
 
@@ -187,12 +205,6 @@ def expire_acknowledgement(draft: Draft, incident: Incident, policy: Policy) -> 
 def _minutes(incident: Incident) -> int:
     seconds = incident.escalation.ack_expires_seconds if incident.escalation else None
     return max(1, (seconds or 0) // 60)
-
-
-def _page_anew(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
-    if incident.escalation is None or incident.quiet:
-        return incident
-    return escalation.start(draft, incident, incident.escalation.policy_name, policy, reason)
 
 
 def _unacknowledged(draft: Draft, incident: Incident) -> Incident:

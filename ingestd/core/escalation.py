@@ -18,8 +18,10 @@ from ingestd.core.response import PageWhen
 from ingestd.core.target import in_words, is_known, people_of, schedule_of
 
 
-def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason) -> Incident:
-    """Begin an escalation from its first step with a copy of the policy.
+def start(
+    draft: Draft, incident: Incident, policy_name: str, policy: Policy, reason: PageReason, words: str = ""
+) -> Incident:
+    """Begin an escalation from its first step with a copy of the policy. ``words`` say why, to whoever is paged first.
 
     Whoever was told before stays listed and hears of the end, except after a resolve: then they have heard of it.
     """
@@ -40,7 +42,7 @@ def start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, re
         last_resort=plan.last_resort,
         ack_expires_seconds=plan.ack_expires_seconds,
     )
-    return _go_on(draft, replace(incident, escalation=escalation), policy, reason)
+    return _go_on(draft, replace(incident, escalation=escalation), policy, reason, words)
 
 
 def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
@@ -84,7 +86,7 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
     return _go_on(draft, incident, policy, reason)
 
 
-def _go_on(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+def _go_on(draft: Draft, incident: Incident, policy: Policy, reason: PageReason, words: str = "") -> Incident:
     """Page the next step that is open now; without one, go on with the policy as it is by now, or say that nobody is left."""
     escalation = incident.escalation
     assert escalation is not None, "only within an escalation"
@@ -92,7 +94,7 @@ def _go_on(draft: Draft, incident: Incident, policy: Policy, reason: PageReason)
     while moved is not None:
         only = moved.step.only
         if only is None or only.contains(draft.now):
-            return _page_step(draft, replace(incident, escalation=moved), policy, reason)
+            return _page_step(draft, replace(incident, escalation=moved), policy, reason, words)
         text = f"L{moved.level} is passed over: it is not for this time"
         draft.note(incident, "escalation", text, reason="step_closed")
         escalation, moved = moved, moved.following
@@ -162,7 +164,9 @@ def hand_to(draft: Draft, incident: Incident, policy: Policy, word: PersonName, 
         escalation = Escalation("", policy.ruleset.version, (step,), 1)
     else:
         at = before.step_index + 1
-        steps = (*before.steps[:at], step, *before.steps[at:])
+        # The steps behind it keep their levels, also where those are their numbers.
+        numbered = tuple(replace(one, level=one.level or number) for number, one in enumerate(before.steps, start=1))
+        steps = (*numbered[:at], step, *numbered[at:])
         escalation = replace(before, steps=steps, step_index=at, repeats_done=0, is_exhausted=False, is_held=False)
     return _page_step(draft, replace(incident, escalation=escalation), policy, PageReason.HANDED_OVER, words)
 
@@ -203,6 +207,15 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
         draft.note(incident, "page", text, reason=reason)
     draft.set_deadline(incident.id, DeadlineKind.ESCALATE, due_at)
     return draft.put_incident(incident)
+
+
+def waits_in_quiet_hours(incident: Incident, policy: Policy, at: datetime) -> bool:
+    """Whether a page of the present step may be kept back by somebody's quiet hours, since it is not urgent."""
+    running = incident.escalation
+    if running is None or running.is_exhausted or reaching.is_urgent(incident, running.step.profile):
+        return False
+    people = (policy.people.get(name) for name in running.people)
+    return any(one is not None and one.quiet is not None and one.quiet.open_until(at) is not None for one in people)
 
 
 def _people_of_step(draft: Draft, incident: Incident, escalation: Escalation, policy: Policy) -> tuple[PersonName, ...]:

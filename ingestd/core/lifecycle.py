@@ -89,6 +89,7 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
     ``is_new_alert``: the incident has not had this alert before.
     """
     incident = want_ticket(draft, incident, label)
+    before = incident
     has_risen = label.severity.is_worse_than(incident.severity)
     if has_risen:
         text = f"severity raised from {incident.severity} to {label.severity} by rule “{label.rule}”"
@@ -114,6 +115,9 @@ def worsen(draft: Draft, incident: Incident, label: Classification, policy: Poli
     running = incident.escalation
     if has_risen and (running is None or running.is_exhausted or running.policy_name != label.policy):
         return paging.begin(draft, incident, label, policy, PageReason.SEVERITY_ROSE)
+    if has_risen and paging.has_waited(before, incident, policy, draft.now):
+        draft.drop(incident.id, (EffectKind.PAGE,), DropReason.SUPERSEDED)
+        return paging.begin(draft, incident, label, policy, PageReason.SEVERITY_ROSE)
     if running is None or (running.is_exhausted and is_new_alert):
         # Nobody was to be paged so far, or nobody answered: silence would swallow whatever joins from now on.
         return paging.begin(draft, incident, label, policy, PageReason.NEW_ALERT)
@@ -128,9 +132,21 @@ def unquiet(draft: Draft, incident: Incident, label: Classification, policy: Pol
     if incident.assignee is None:
         incident = assignment.assign(draft, incident, policy)
     incident = rooms.post(draft, incident, policy, "no longer kept quiet")
-    if incident.state is not IncidentState.TRIGGERED or label.policy is None:
+    if incident.state is not IncidentState.TRIGGERED:
         return incident
+    if label.policy is None:
+        return _page_nobody(draft, incident)
     return paging.begin(draft, incident, label, policy, PageReason.RELEASED)
+
+
+def _page_nobody(draft: Draft, incident: Incident) -> Incident:
+    """It is open again and its rule pages nobody by now: what was left of the steps must not seem to go on, or nothing that joins would page."""
+    running = incident.escalation
+    if running is None:
+        return incident
+    draft.note(incident, "escalation", "nobody is paged: by its rule, or its severity", reason="no_page")
+    rest = replace(running, is_exhausted=True, is_held=False) if running.paged else None
+    return draft.put_incident(replace(incident, escalation=rest))
 
 
 def stay_quiet(draft: Draft, incident: Incident, why: Restraint) -> Incident:
@@ -270,7 +286,11 @@ def reopen(
     incident = rooms.post(draft, incident, policy, "fired again")
     if label.policy is None and label.page_when is not PageWhen.NEVER and incident.escalation is not None:
         label = replace(label, policy=incident.escalation.policy_name)
-    return incident if label.policy is None else paging.begin(draft, incident, label, policy, PageReason.REOPENED)
+    if label.policy is None:
+        running = incident.escalation
+        # Whoever was paged has heard of the end.
+        return _page_nobody(draft, replace(incident, escalation=replace(running, paged=()) if running else None))
+    return paging.begin(draft, incident, label, policy, PageReason.REOPENED)
 
 
 def close(draft: Draft, incident: Incident) -> Incident:
@@ -288,9 +308,17 @@ def acknowledge(draft: Draft, incident: Incident, *, by: str, via: str) -> Incid
         text = f"{by} acknowledged by {via} while {incident.state}: nothing changed{first}"
         draft.note(incident, "answer", text, reason="answered_late", actor=by)
         return incident
+    # Who is to be paged in the morning stays known: the acknowledgement may be taken back.
+    awaited = incident.awaiting_policy
     incident = escalation.stop(draft, incident, DropReason.ACKNOWLEDGED)
     incident = draft.put_incident(
-        replace(incident, state=IncidentState.ACKNOWLEDGED, acknowledged_at=draft.now, acknowledged_by=by)
+        replace(
+            incident,
+            state=IncidentState.ACKNOWLEDGED,
+            acknowledged_at=draft.now,
+            acknowledged_by=by,
+            awaiting_policy=awaited,
+        )
     )
     draft.note(incident, "acknowledged", f"acknowledged by {by} ({via})", reason=via, actor=by, for_ticket=True)
     return incident

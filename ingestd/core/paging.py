@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ingestd.core import escalation
 from ingestd.core.draft import Draft
@@ -42,6 +42,37 @@ def _start(draft: Draft, incident: Incident, policy_name: str, policy: Policy, r
         draft.clear_deadlines(incident.id, DeadlineKind.PAGE)
         incident = replace(incident, awaiting_policy=None)
     return escalation.start(draft, incident, policy_name, policy, reason)
+
+
+def resume(draft: Draft, incident: Incident, policy: Policy, reason: PageReason) -> Incident:
+    """Nobody has it in hand any more: whoever was to be paged is paged from the first step, or when office hours begin."""
+    awaited = incident.awaiting_policy
+    if incident.quiet:
+        return draft.put_incident(replace(incident, awaiting_policy=None))
+    if awaited is not None:
+        due_at = policy.ruleset.office_opens_at(draft.now)
+        draft.note(
+            incident,
+            "escalation",
+            f"the page waits for office hours: {due_at:%Y-%m-%d %H:%M} UTC",
+            reason="office_hours",
+        )
+        draft.set_deadline(incident.id, DeadlineKind.PAGE, due_at)
+        return incident
+    if incident.escalation is None:
+        return incident
+    return escalation.start(draft, incident, incident.escalation.policy_name, policy, reason)
+
+
+def has_waited(before: Incident, incident: Incident, policy: Policy, now: datetime) -> bool:
+    """Whether what waited for the morning while it was milder must not wait any more: for office hours, or for somebody's quiet hours."""
+    is_urgent_now = incident.conduct.page_when is PageWhen.NOW
+    waited = before.conduct.page_when is PageWhen.OFFICE_HOURS and not policy.ruleset.in_office_hours(now)
+    if is_urgent_now and (waited or before.awaiting_policy is not None):
+        return True
+    return escalation.waits_in_quiet_hours(before, policy, now) and not escalation.waits_in_quiet_hours(
+        incident, policy, now
+    )
 
 
 def page_in_office_hours(draft: Draft, incident: Incident, policy: Policy) -> Incident:
