@@ -108,11 +108,14 @@ _STATES = ", ".join(f"'{state}'" for state in UNSETTLED)
 _DUE_SHARES = text(
     f"""
     WITH RECURSIVE shares (share) AS (
-        SELECT min(share) FROM outbox WHERE connector = :connector AND state IN ({_STATES})
+        SELECT (
+            SELECT o.share FROM outbox AS o
+            WHERE o.connector = :connector AND o.state IN ({_STATES}) ORDER BY o.share LIMIT 1
+        )
         UNION ALL
         SELECT (
-            SELECT min(o.share) FROM outbox AS o
-            WHERE o.connector = :connector AND o.share > shares.share AND o.state IN ({_STATES})
+            SELECT o.share FROM outbox AS o
+            WHERE o.connector = :connector AND o.share > shares.share AND o.state IN ({_STATES}) ORDER BY o.share LIMIT 1
         )
         FROM shares WHERE shares.share IS NOT NULL
     )
@@ -141,6 +144,7 @@ def _one_after_the_other(
 
 
 # What is leased was due when it was claimed, so one range of the index holds both. Made once, like all that is asked for each delivery.
+# By the instant alone, as the index is sorted: with a second key PostgreSQL sorts all that is due before it gives the first one.
 _DUE_OF_SHARE = (
     select_of(outbox, Delivery)
     .where(
@@ -151,7 +155,7 @@ _DUE_OF_SHARE = (
         or_(outbox.c.state != DeliveryState.LEASED, outbox.c.lease_until <= bindparam("now")),
         _IS_FIRST_IN_LANE,
     )
-    .order_by(outbox.c.due_at, outbox.c.seq)
+    .order_by(outbox.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
