@@ -1,7 +1,7 @@
 """How many messages one person gets on one channel: limits in sliding windows, and batches while pages come in a burst.
 
-A limit holds back further pages, never the first one of a critical incident; what it holds back is told together, in one message, when
-there is room again. A burst of pages brings batch mode: a message tells everything that has come since the one before it, the first
+A limit holds back further pages, never the first one of a critical incident, nor one that stands in for a page that failed; what it holds
+back is told together, in one message, when there is room again. A burst of pages brings batch mode: a message tells everything that has come since the one before it, the first
 pages of critical incidents too, so that thousands of incidents become a few messages that can be read.
 """
 
@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingestd.core.names import Channel, PersonName
+from ingestd.core.names import Channel, PersonName, Severity
 
 FIRST_RANK: Final = 0
 """The rank of a page that no limit holds back: the first that somebody gets of a critical incident."""
 HELD_SECONDS_MAX: Final = 600
 """A page that a limit would hold back longer goes by the person's next channel as well."""
+ALONE_SECONDS_MAX: Final[Mapping[Severity, int]] = {
+    Severity.CRITICAL: HELD_SECONDS_MAX,
+    Severity.HIGH: HELD_SECONDS_MAX,
+    Severity.MEDIUM: 1200,
+    Severity.LOW: 1200,
+}
+"""Whoever has no other channel gets a page that a limit holds back no later than this, with all that waits by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +103,19 @@ def free_at(sent: Sequence[datetime], windows: Sequence[Limit], now: datetime) -
 
 
 def leaves_at(
-    sent: Sequence[datetime], limits: ChannelLimits, batch: Batch | None, now: datetime, *, is_first: bool
+    sent: Sequence[datetime],
+    limits: ChannelLimits,
+    batch: Batch | None,
+    now: datetime,
+    *,
+    is_first: bool,
+    is_stand_in: bool = False,
 ) -> datetime:
-    """When the next message may leave: now, or later. ``is_first``: it holds the first page of a critical incident."""
-    at = now if is_first else free_at(sent, limits.windows, now)
+    """When the next message may leave: now, or later. ``is_first``: it holds the first page of a critical incident.
+
+    ``is_stand_in``: it holds what another channel or vendor failed to deliver. A batch keeps that back, a limit does not.
+    """
+    at = now if is_first or is_stand_in else free_at(sent, limits.windows, now)
     if batch is None or not sent:
         return at
     pause = limits.batching.critical_seconds if is_first else limits.batching.other_seconds

@@ -14,6 +14,8 @@ AFTER_PAGES: Final = 5
 WORD_RANK: Final = 9
 """Words come after everything else."""
 _AGAIN = frozenset({PageReason.REPEATED, PageReason.STAGE})
+STANDS_IN: Final = frozenset({PageReason.CHANNEL_FAILED, PageReason.VENDOR_FAILED, PageReason.NO_RECEIPT})
+"""Why a page is sent because another one of the same incident did not get through: it may be the first that the person reads of it."""
 _ANEW = frozenset({PageReason.SEVERITY_ROSE, PageReason.REOPENED})
 
 

@@ -13,6 +13,7 @@ from ingestd.core.effects import NO_INCIDENT
 from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, IncidentState, PersonName, Severity
 from ingestd.core.throttle import Batch
+from ingestd.core.turn import STANDS_IN
 from ingestd.store import dialect
 from ingestd.store import incidents as incident_store
 from ingestd.store.oncall_tables import batches
@@ -35,18 +36,23 @@ class Companion:
 
 
 def sent_at(connection: Connection, claimed: Delivery, since: datetime) -> list[datetime]:
-    """When messages went to the same person on the same channel, newest first; one on its way counts from when it was claimed."""
-    mine = (outbox.c.person == claimed.person, outbox.c.channel == claimed.channel)
-    done = select(outbox.c.settled_at).where(
-        *mine, outbox.c.settled_at > since, outbox.c.state == DeliveryState.DONE, outbox.c.folded_into.is_(None)
+    """When messages of this kind went to the same person on the same channel, newest first; one on its way counts from when it was claimed.
+
+    Pages count against pages, ends against ends: what tells that something is over takes no page's place, and words take nobody's.
+    """
+    mine = (
+        outbox.c.person == claimed.person,
+        outbox.c.channel == claimed.channel,
+        outbox.c.kind == claimed.kind,
+        outbox.c.folded_into.is_(None),
     )
+    done = select(outbox.c.settled_at).where(*mine, outbox.c.settled_at > since, outbox.c.state == DeliveryState.DONE)
     found = connection.scalars(done.order_by(outbox.c.settled_at.desc()).limit(SENT_MAX)).all()
     under_way = select(outbox.c.leased_at).where(
         *mine,
         outbox.c.key != claimed.key,
         outbox.c.connector == claimed.connector,
         outbox.c.state == DeliveryState.LEASED,
-        outbox.c.folded_into.is_(None),
         outbox.c.leased_at.is_not(None),
     )
     return sorted([*found, *connection.scalars(under_way.limit(SENT_MAX))], reverse=True)
@@ -155,10 +161,18 @@ def save_many(connection: Connection, deliveries: Iterable[Delivery]) -> None:
 
 
 def hold(connection: Connection, leader: Delivery, until: datetime, now: datetime) -> None:
-    """What waits for the same person on the same way is not looked at before then; what matters more than ``leader`` is left alone."""
+    """What waits for the same person on the same way is not looked at before then.
+
+    What matters more than ``leader`` is left alone, and so is what stands in for a page that failed: no limit holds that.
+    """
     connection.execute(
         update(outbox)
-        .where(*_waits_with(leader), outbox.c.due_at <= now, or_(outbox.c.rank >= leader.rank, outbox.c.rank.is_(None)))
+        .where(
+            *_waits_with(leader),
+            outbox.c.due_at <= now,
+            or_(outbox.c.rank >= leader.rank, outbox.c.rank.is_(None)),
+            or_(outbox.c.cause.not_in(STANDS_IN), outbox.c.cause.is_(None)),
+        )
         .values(due_at=until, held_since=func.coalesce(outbox.c.held_since, _instant(now)))
     )
 

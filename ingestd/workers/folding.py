@@ -20,10 +20,11 @@ from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Draft, Snapshot
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, PageReason, TimelineEntry, together
 from ingestd.core.incident import Incident
-from ingestd.core.names import EffectKey, EffectKind, IncidentId, IncidentState, Severity
+from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId, IncidentState, Severity
 from ingestd.core.policy import Policy
 from ingestd.core.settle import Outcome, OutcomeKind, settle
-from ingestd.core.throttle import FIRST_RANK, HELD_SECONDS_MAX, follow, leaves_at
+from ingestd.core.throttle import ALONE_SECONDS_MAX, FIRST_RANK, HELD_SECONDS_MAX, follow, leaves_at
+from ingestd.core.turn import STANDS_IN
 from ingestd.ports import IncidentView, PageText
 from ingestd.store import apply, dialect, outbox, roster, storms
 from ingestd.store.storms import Companion
@@ -61,10 +62,11 @@ def gather(
         again = [one for one in storms.folded(connection, leader.key) if not one.state.is_settled]
         return _bundle_again(connection, leader, incident, again)
     until = _may_leave_at(connection, leader, policy, now)
+    if leader.kind is EffectKind.PAGE and not leader.is_failed_over and _other_channel(leader, policy) is None:
+        until = min(until, (leader.held_since or now) + timedelta(seconds=ALONE_SECONDS_MAX[incident.severity]))
     if until > now:
-        if not is_long(
-            leader, until, now
-        ):  # each of what is kept back for long is looked at by itself: another channel may do
+        # Each of what is kept back for long is looked at by itself: another channel may do.
+        if not is_long(leader, until, now):
             storms.hold(connection, leader, until, now)
         return until
     found = storms.companions(connection, leader, now, FOLDED_MAX)
@@ -76,6 +78,7 @@ def _may_leave_at(connection: Connection, leader: Delivery, policy: Policy, now:
     assert leader.channel is not None, "asked before"
     limits = policy.limits[leader.channel]
     is_first = leader.kind is EffectKind.PAGE and leader.rank == FIRST_RANK
+    is_stand_in = leader.kind is EffectKind.PAGE and leader.cause in STANDS_IN
     since = now - timedelta(seconds=limits.memory_seconds)
     sent = storms.sent_at(connection, leader, since)
     begun = now - timedelta(seconds=limits.batching.within_seconds)
@@ -83,7 +86,12 @@ def _may_leave_at(connection: Connection, leader: Delivery, policy: Policy, now:
     before = storms.batch_of(connection, leader.person, leader.channel)
     after = follow(before, leader.person, leader.channel, recent, limits.batching, now)
     storms.save_batch(connection, before, after)
-    return leaves_at(sent, limits, after, now, is_first=is_first)
+    return leaves_at(sent, limits, after, now, is_first=is_first, is_stand_in=is_stand_in)
+
+
+def _other_channel(leader: Delivery, policy: Policy) -> Channel | None:
+    person = policy.people.get(leader.person) if leader.person else None
+    return reaching.following_channel(person, leader.channel, policy) if person and leader.channel else None
 
 
 def _is_worth_telling(one: Companion) -> bool:
@@ -161,7 +169,7 @@ def over_limit(
     person = policy.people.get(leader.person) if leader.person else None
     if not is_long(leader, until, now) or person is None or leader.channel is None:
         return held, Decision()
-    following = reaching.following_channel(person, leader.channel, policy)
+    following = _other_channel(leader, policy)
     if following is None or leader.is_failed_over:
         return held, Decision()
     draft = Draft(Snapshot(incidents={incident.id: incident}), now)

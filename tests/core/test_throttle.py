@@ -66,6 +66,16 @@ def test_in_a_burst_a_message_keeps_its_distance_from_the_one_before(before, is_
     assert leaves == (max(NOW, sent[0] + timedelta(seconds=pause)) if sent else NOW)
 
 
+@given(limits, ages)
+def test_what_stands_in_for_a_failed_page_waits_for_no_limit_but_for_its_turn_in_a_burst(windows, before):
+    sent = sorted((at(-age) for age in before), reverse=True)
+    calm = leaves_at(sent, ChannelLimits(tuple(windows)), None, NOW, is_first=False, is_stand_in=True)
+    assert calm == NOW
+    burst = Batch(ADA, Channel.SMS, at(-60), at(-1))
+    leaves = leaves_at(sent, ChannelLimits(tuple(windows)), burst, NOW, is_first=False, is_stand_in=True)
+    assert NOW <= leaves <= at(Batching().other_seconds)
+
+
 def test_a_burst_begins_above_the_count_and_only_quiet_ends_it():
     batching = Batching(above=10, quiet_seconds=300)
     assert follow(None, ADA, Channel.SMS, 10, batching, NOW) is None

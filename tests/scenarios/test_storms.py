@@ -64,12 +64,13 @@ def test_a_sixth_text_message_within_a_quarter_of_an_hour_waits_and_tells_what_c
     day = new_day(policy=without_answers())
     for cluster in "abcde":
         disks(day, cluster)
+        day.advance(minutes=1.5)
     assert len(day.sms.sent) == 5
     for cluster in "fgh":
         disks(day, cluster)
         day.advance(minutes=1)
     assert len(day.sms.sent) == 5
-    day.advance(minutes=12)
+    day.advance(minutes=5)
     assert len(day.sms.sent) == 6
     last = day.sms.sent[-1]
     assert {last.incident, *(view.id for view in last.text.also)} == {"INC-1006", "INC-1007", "INC-1008"}
