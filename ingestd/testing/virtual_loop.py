@@ -114,6 +114,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._task_names = itertools.count(1)
         self._tasks: dict[NumberedTask[Any], None] = {}
         self._died_at: str | None = None
+        self._torn_by: BaseException | None = None
 
     def time(self) -> float:
         """Seconds of virtual time since the simulation began."""
@@ -169,6 +170,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """As asyncio does, except that a dead loop says nothing."""
+        self._tear(context.get("exception"))
         if self._died_at is None:
             super().call_exception_handler(context)
 
@@ -271,6 +273,19 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
 
     def _forget(self, task: NumberedTask[Any]) -> None:
         self._tasks.pop(task, None)
+        if not task.cancelled():
+            self._tear(task._exception)  # noqa: SLF001 (to ask for it in public would say that somebody has seen it)
+
+    def _tear(self, error: BaseException | None) -> None:
+        """What is meant for the one who runs the whole, as a test's time limit is, stops the loop; asyncio keeps it in the task."""
+        if error is not None and not isinstance(error, Exception | SystemExit | asyncio.CancelledError | GeneratorExit):
+            self._torn_by = error
+            self.stop()
+
+    def require_whole(self) -> None:
+        """Raise what a task was hit by that no task can answer: the time limit of a test, an interrupt."""
+        if self._torn_by is not None:
+            raise self._torn_by
 
     def _stillborn(self) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(self.time(), lambda: None, (), self)

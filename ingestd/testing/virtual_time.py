@@ -162,11 +162,13 @@ class LoopLife:
         coro = coro_factory(VirtualAmbient(loop, self.clock, self.ids, self.chance))
         try:
             result = loop.run_until_complete(coro)
+            loop.require_whole()
             loop.require_alive()
         except SimulatedCrash as crash:
             self.crash(str(crash))
             raise
         except RuntimeError:
+            loop.require_whole()
             if loop.died_at is None:
                 raise
             # The stack that crashed swallowed its own death, and asyncio complains that the loop was stopped.

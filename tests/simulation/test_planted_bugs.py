@@ -84,8 +84,8 @@ def take_a_dead_process_for_one_that_sent_nothing(patch: pytest.MonkeyPatch) -> 
     """A lease that ran out is simply sent again."""
     original = outbox.claim
 
-    def claim(connection, connector, now, *, lease_seconds, limit):
-        taken = original(connection, connector, now, lease_seconds=lease_seconds, limit=limit)
+    def claim(connection, connector, now, **options):
+        taken = original(connection, connector, now, **options)
         fresh = [replace(d, unknown_since=None) if d.unknown_since == now else d for d in taken]
         for delivery in fresh:
             outbox.save(connection, delivery)

@@ -30,6 +30,37 @@ from ingestd.testing.virtual_time import (
 YEAR_SECONDS = 365 * 86_400
 
 
+class OutOfTime(BaseException):
+    """As the time limit of a test: meant for nobody within."""
+
+
+class TestTimeLimit:
+    def test_what_hits_a_forgotten_task_and_is_for_nobody_within_ends_the_run(self):
+        """asyncio would keep it in the task, and the simulation would go on for ever."""
+
+        async def worker():
+            await asyncio.sleep(5)
+            raise OutOfTime
+
+        async def scenario(_ambient):
+            asyncio.create_task(worker())  # noqa: RUF006 (the loop holds it)
+            await asyncio.sleep(YEAR_SECONDS)
+
+        with pytest.raises(OutOfTime):
+            run_virtual(scenario)
+
+    def test_what_hits_a_callback_does_so_too(self):
+        def strike():
+            raise OutOfTime
+
+        async def scenario(ambient):
+            ambient.loop.call_later(5, strike)
+            await asyncio.sleep(YEAR_SECONDS)
+
+        with pytest.raises(OutOfTime):
+            run_virtual(scenario)
+
+
 class TestTime:
     def test_a_year_passes_at_once_and_exactly(self):
         async def scenario(ambient):
