@@ -67,7 +67,8 @@ def advance(draft: Draft, incident: Incident, policy: Policy, reason: PageReason
     escalation = incident.escalation
     if escalation is None or incident.state is not IncidentState.TRIGGERED or escalation.is_exhausted:
         return incident
-    if incident.quiet:
+    # Whoever took it before office hours has not answered: with them the policy begins anew.
+    if incident.quiet or incident.awaiting_policy is not None:
         return incident
     if incident.clearing_since is not None:
         draft.note(incident, "escalation", "next page held: all alerts have cleared", reason="held_while_clearing")

@@ -12,6 +12,7 @@ from ingestd.ambient import Clock
 from ingestd.core.decide import decide_alerts, decide_deadline
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, JoinReason
 from ingestd.core.incident import Incident
+from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
 from ingestd.store import apply, dialect, incidents, roster, snapshot, storms, watches
 from ingestd.store.database import Database
@@ -36,11 +37,16 @@ def keep_deadlines(connection: Connection, policy: Policy, now: datetime, limit:
     dialect.serialise_decisions(connection)
     policy = roster.effective(connection, policy, now)
     decisions = []
+    decided: set[IncidentId] = set()
     for deadline in incidents.due_deadlines(connection, now, limit):
         incident = incidents.load(connection, deadline.incident_id)
         if incident is None:
             incidents.forget_deadline(connection, deadline)
             continue
+        # What came before it for the same incident may have put it off, or ended it: it would page the next level too early.
+        if incident.id in decided and deadline not in incidents.deadlines_of(connection, incident.id):
+            continue
+        decided.add(incident.id)
         waits = deadline.kind is DeadlineKind.ESCALATE and _page_waits(connection, incident, now)
         decision = decide_deadline(deadline.kind, incident, policy, now, due_at=deadline.due_at, pages_wait=waits)
         apply.write(connection, decision, now)

@@ -64,6 +64,16 @@ class TestWhatWaitsForTheMorning:
         day.passes(hours=7)
         assert paged(day) == ["ada", "bo"]
 
+    def test_handed_over_at_night_the_policy_begins_in_the_morning_all_the_same(self):
+        day = Day()
+        day.fires("Office")
+        says(day, AnswerAction.HAND_OVER, "cy")
+        day.passes(hours=7)
+        assert paged(day) == ["cy", "ada"]
+        assert "escalation/exhausted" not in day.reasons()
+        day.passes(minutes=5)
+        assert paged(day) == ["cy", "ada", "bo"]
+
     def test_reopened_at_night_and_then_worse_pages_at_once(self):
         day = Day(TOGETHER, NOW.replace(hour=16, minute=58))
         day.fires("Office")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from ingestd.core.effects import DeadlineKind
+from ingestd.core.effects import Deadline, DeadlineKind, Decision
 from ingestd.core.names import IncidentId
-from ingestd.store import incidents
+from ingestd.store import apply, incidents
 from ingestd.testing.world import policy
 from ingestd.workers import timekeeper
 from ingestd.workers.timekeeper import BATCH_COUNT, POSTPONED
@@ -54,6 +54,19 @@ def test_a_deadline_that_breaks_is_put_off_and_the_others_are_kept(new_world, mo
     monkeypatch.setattr(timekeeper, "decide_deadline", sound)
     world.advance(minutes=5)
     assert "INC-1001" in [page.incident for page in world.sms.sent if page.person == "bo"]
+
+
+def test_a_deadline_that_another_of_its_incident_put_off_is_not_kept_early(world):
+    """Office hours and the wait of a step end at one instant: the first page of the morning is not followed by the second at once."""
+    world.fires()
+    incident = replace(world.incident(), awaiting_policy="default")
+    passed = world.now() - timedelta(seconds=1)
+    due = [Deadline(incident.id, kind, passed) for kind in (DeadlineKind.PAGE, DeadlineKind.ESCALATE)]
+    both = Decision(incidents=(incident,), deadlines=(replace(due[0], due_at=passed - timedelta(seconds=1)), due[1]))
+    world.database.run_now(apply.write, both, world.now())
+    world.engine.wake.timekeeper.ring()
+    world.advance(seconds=2)
+    assert [page.person for page in world.sms.sent] == ["ada", "ada"]
 
 
 def test_a_deadline_of_an_incident_that_is_gone_is_forgotten(world):
