@@ -55,14 +55,19 @@ def test_the_words_leave_out_the_link_where_the_message_does(make_page):
     assert page.link not in pager.words(page, EffectKey("INC-1042/sms/page/3"))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+# The same examples in every run: with others Hypothesis now and then holds its own drawing for inconsistent, and shrinks that for a minute.
+@settings(
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data())
 def test_the_words_of_a_mail_are_its_subject_and_its_plain_text(hostile_pages, data):
     outbox = Outbox()
     configured = EmailPagerSettings.model_validate({"from": "ingestd@example.com", "maildir": "var/mail"})
     pager = email_factory.build("email", configured, ConnectorTools(None, lambda _options: outbox))
     page, key = data.draw(hostile_pages), EffectKey("INC-1042/email/page/1")
-    # A loop of its own for each example: within the one that the plugin keeps, Hypothesis took its own way of ending a draw for a failure.
     asyncio.run(pager.page(page, key))
     assert isinstance(pager, Wording)
     subject, _, body = pager.words(page, key).partition("\n\n")
