@@ -16,7 +16,8 @@ _NEAR_ENOUGH = 0.8
 _REFERENCE = re.compile(r"_(?:file|credential)$", re.IGNORECASE)
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_-]{0,63})(?P=quote)[ \t]*:(?=[ \t]|$)""")
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
-_SECRET_ADDRESS_OF = re.compile(r"""(?:^|[\s{,])["']?(?:calendar|heartbeat)["']?[ \t]*:(?=[ \t]|$)""")
+_SECRET_ADDRESS_OF = ("calendar", "destinations", "heartbeat")
+_ADDRESS = re.compile(r"""(?<=://)[^\s,"'|>}\]]+""")
 _HIDDEN = re.compile(r"[^\s\[\]{},\"'|>]")
 
 
@@ -29,7 +30,7 @@ def is_secret_key(key: str) -> bool:
 def _is_to_be_masked(key: str, has_secret_address: bool = False) -> bool:
     """Whether the key is a secret's, or looks as if it were meant to be: a key that is misspelt is what a problem shows.
 
-    ``has_secret_address``: it stands where whoever knows the address can use it, in a calendar or a heartbeat.
+    ``has_secret_address``: it stands where whoever knows the address can use it, in a calendar, a heartbeat or a chat destination.
     """
     if is_secret_key(key) or (has_secret_address and key.lower() == "url"):
         return True
@@ -37,6 +38,11 @@ def _is_to_be_masked(key: str, has_secret_address: bool = False) -> bool:
         return False
     words = {key.lower(), re.split("[_-]", key.lower())[-1]}
     return any(get_close_matches(word, _SECRET_NAMES, n=1, cutoff=_NEAR_ENOUGH) for word in words)
+
+
+@lru_cache(maxsize=4096)
+def _holds_secret_address(key: str) -> bool:
+    return bool(get_close_matches(key.lower(), _SECRET_ADDRESS_OF, n=1, cutoff=_NEAR_ENOUGH))
 
 
 def mask_lines(lines: list[str]) -> list[str]:
@@ -53,7 +59,7 @@ def mask_lines(lines: list[str]) -> list[str]:
         indent = len(line) - len(stripped)
         if address_inside is not None and stripped and indent <= address_inside:
             address_inside = None
-        if _SECRET_ADDRESS_OF.search(line):
+        if any(_holds_secret_address(match["key"]) for match in _KEY.finditer(line)):
             address_inside = indent
         if inside is not None and stripped:
             if indent > inside or (indent == inside and stripped.startswith("- ")):
@@ -62,6 +68,8 @@ def mask_lines(lines: list[str]) -> list[str]:
                 continue
             inside = None
         has_address = address_inside is not None
+        if has_address:  # also under another key: somebody takes "path" for the place of an address
+            line = _ADDRESS.sub(lambda match: "*" * len(match[0]), line)  # noqa: PLW2901 (what follows looks at what is left)
         key = next((match for match in _KEY.finditer(line) if _is_to_be_masked(match["key"], has_address)), None)
         if key is None:
             masked.append(_URL_PASSWORD.sub(lambda match: f"{match[1]}:{'*' * len(match[2])}@", line))

@@ -179,3 +179,33 @@ def test_a_secret_file_that_everybody_can_read_is_lint(tmp_path):
 def test_a_file_for_something_that_is_no_secret_is_left_alone(tmp_path):
     document = filled("tls: {cert_file: a.pem, key_file: b.pem}", tmp_path)
     assert list(document.root.get("tls").entries) == ["cert_file", "key_file"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'heartbet: {url: "https://h/canary-4711"}',
+        "heartbeat: https://h/canary-4711",
+        "schedules: {line: {calender: {url: 'https://h/canary-4711'}}}",
+        'schedules: {line: {calendar: ["https://h/canary-4711"]}}',
+        'schedules: {line: {calendar: {path: "webcal://h/canary-4711", use: layers}}}',
+        "calendar:\n  urll: https://h/canary-4711\n  every: 10m",
+        'destinations: {operations: {url: "nosuch://canary-4711"}}',
+        "destinations:\n  operations: https://hooks.example/canary-4711",
+    ],
+)
+def test_a_secret_address_is_hidden_also_where_its_key_is_wrong(text):
+    masked = mask_lines(text.split("\n"))
+    assert "canary" not in "\n".join(masked)
+    assert [len(line) for line in masked] == [len(line) for line in text.split("\n")]
+
+
+def test_what_stands_beside_a_secret_address_is_shown():
+    lines = [
+        "calendar:",
+        "  url: https://h/canary",
+        "  every: 10m",
+        "ticket:",
+        "  url: https://jira.example.com/browse",
+    ]
+    assert mask_lines(lines)[2:] == lines[2:]
