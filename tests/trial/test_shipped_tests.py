@@ -38,6 +38,19 @@ def test_they_pass_however_long_the_admin_lets_things_wait(root, timing):
     assert [result.test.name for result in results if not result.has_passed] == []
 
 
+def test_they_pass_where_the_watchdog_of_a_source_answers_before_any_rule(root, tmp_path):
+    """As docs/proof.md sets it up. A reload is refused while a test fails, so following that page must not make one fail."""
+    shutil.copytree(root / "rules", tmp_path / "rules")
+    plain = "    kind: alertmanager\n"
+    watched = f'{plain}    watchdog: {{match: ["alertname = Watchdog"], within: 5m}}\n'
+    text = (root / "config.example.yaml").read_text(encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(text.replace(plain, watched), encoding="utf-8")
+    loaded = load(tmp_path / "config.yaml", environment={})
+    assert loaded.config.sources["alertmanager"].watchdog is not None
+    results = Bench(loaded).run(read_tests(loaded).tests)
+    assert [result.test.name for result in results if not result.has_passed] == []
+
+
 @pytest.fixture
 def theirs(root, place) -> Path:
     """An installation with other names for everything, a rule that takes all, and a matrix of its own."""
