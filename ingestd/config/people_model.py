@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import (
@@ -46,7 +56,16 @@ def _stage(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
     return value
 
 
-Stage = Annotated[Channel | StageSection, BeforeValidator(_stage)]
+def _form_of_stage(value: Any) -> str:  # noqa: ANN401 (a value from YAML)
+    return "(stage)" if isinstance(value, dict | StageSection) else "(channel)"
+
+
+# Told apart by their form, so that an error is about the one that was meant, and at its own key.
+Stage = Annotated[
+    Annotated[StageSection, Tag("(stage)")] | Annotated[Channel, Tag("(channel)")],
+    Discriminator(_form_of_stage),
+    BeforeValidator(_stage),
+]
 Stages = Annotated[tuple[Stage, ...], Field(max_length=8)]
 
 

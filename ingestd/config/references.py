@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ingestd.config.channel_references import check_countries
-from ingestd.config.problems import did_you_mean
+from ingestd.config.problems import did_you_mean, nearest
 from ingestd.config.quantities import parse_listen
 from ingestd.config.schedule_references import check_schedules
 from ingestd.config.validation import locate
@@ -100,7 +100,7 @@ def _check_target(document: Document, node: Node, root: Mapping) -> None:
     elif name not in people and ":" not in name:  # the model says what it thinks of another prefix
         kinds = {"schedule": schedules, "team": teams}
         other = next((f"write  {kind}:{name}" for kind, known in kinds.items() if name in known), None)
-        hint = other or did_you_mean(name, people)
+        hint = other or did_you_mean(name, {*people, ASSIGNEE} if nearest(name, {ASSIGNEE}) else people)
         document.report(node.span, "unknown-person", f'person "{name[:60]}" is not defined', hint=hint)
 
 

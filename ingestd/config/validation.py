@@ -79,7 +79,7 @@ def validate(document: Document, node: Node | None, model: type[Model], *, place
 
 def report_all(document: Document, node: Node | None, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> None:
     """Add one problem for each error that pydantic found below ``node``."""
-    found = list(errors)
+    found = [ErrorDetails(**{**error, "loc": _as_written(error["loc"])}) for error in errors]
     broken_inside = {error["loc"][:depth] for error in found for depth in range(len(error["loc"]))}
     meant = {(*loc[:-1], key_meant(model, loc)) for loc in (e["loc"] for e in found if e["type"] == "extra_forbidden")}
     seen: set[tuple[Span | None, str]] = set()
@@ -95,6 +95,11 @@ def report_all(document: Document, node: Node | None, model: type[BaseModel], er
         if (span, text) not in seen:
             seen.add((span, text))
             document.report(span, code, text, hint=hint)
+
+
+def _as_written(place: Place) -> Place:
+    """A place without what only tells two forms of a value apart: a tag in parentheses, which no file has there."""
+    return tuple(part for part in place if not (isinstance(part, str) and part.startswith("(")))
 
 
 def locate(node: Node | None, place: Place, *, at_key: bool = False) -> Span | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from ingestd.config.policy import build_policy
+from ingestd.config.problems import ConfigProblems
 from ingestd.core.names import Channel, Severity
 from ingestd.core.policy import AssignBy, Stage
 
@@ -27,7 +30,9 @@ def test_the_example_means_what_the_page_says(load_text):
     page = (ROOT / "docs" / "escalation.md").read_text(encoding="utf-8")
     shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     loaded = load_text(REST + shown[1] + "  default: {policy: payments, ticket: none}\n")
-    assert {problem.code for problem in loaded.lint} == {"api-closed", "default-ticket"}, "of what is around the example"
+    assert {problem.code for problem in loaded.lint} == {"api-closed", "default-ticket"}, (
+        "of what is around the example"
+    )
     policy = build_policy(loaded)
     plan = policy.escalations["payments"]
     assert [step.level for step in plan.steps] == [1, 2, 3]
@@ -46,6 +51,29 @@ def test_the_example_means_what_the_page_says(load_text):
     assert team.assign is AssignBy.LEAST_LOADED
     assert team.bridge_for(Severity.CRITICAL) == "https://meet.example.com/war-room"
     assert team.bridge_for(Severity.LOW) == "https://meet.example.com/databases"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "text", "hint"),
+    [
+        ("after: 2m", "atfer: 2m", 'unknown key "atfer"', 'did you mean "after"?'),
+        ("by: [sms, email]", "by: [smss, email]", '"smss" is not one of email, sms, chat', 'did you mean "sms"?'),
+        ("page: [chloe]", "page: [asignee]", 'person "asignee" is not defined', 'did you mean "assignee"?'),
+    ],
+)
+def test_a_slip_in_it_is_told_once_at_its_own_place(load_text, right, wrong, text, hint):
+    page = (ROOT / "docs" / "escalation.md").read_text(encoding="utf-8")
+    shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    written = REST + shown.replace(right, wrong) + "  default: {policy: payments, ticket: none}\n"
+    slip = (
+        wrong.partition(":")[0] if right.startswith("after") else wrong.partition("[")[2].partition(",")[0].strip("]")
+    )
+    line = next(number for number, one in enumerate(written.splitlines(), start=1) if wrong in one)
+    with pytest.raises(ConfigProblems) as refused:
+        load_text(written)
+    (said,) = (problem for problem in refused.value.problems if problem.level == "error")
+    assert (said.line, said.column) == (line, written.splitlines()[line - 1].index(slip) + 1)
+    assert (said.text, said.hint) == (text, hint)
 
 
 def test_an_edit_of_a_policy_changes_its_version(load_text):
