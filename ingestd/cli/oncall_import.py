@@ -114,7 +114,7 @@ def _meant(reading: Reading, schedule: Schedule, policy: Policy) -> tuple[Schedu
     from ingestd.config.problems import did_you_mean  # noqa: PLC0415 (see above)
     from ingestd.core.calendar_shifts import Stretch, directory_of, laid_out, person_of  # noqa: PLC0415 (see above)
 
-    known = directory_of({name: person.known_as for name, person in policy.people.items()})
+    known = directory_of({name: one.known_as for name, one in policy.people.items() if not one.is_address})
     errors = [{"uid": one.uid, "on": one.on, "text": one.text, "hint": ""} for one in reading.faults]
     stretches = []
     for entry in reading.entries:

@@ -62,7 +62,7 @@ def _people(config: Config) -> dict[PersonName, Person]:
         if policy.last_resort is not None and policy.last_resort.addresses:
             name = _resort_name(policy.last_resort)
             channels = tuple((c, a) for c, a in policy.last_resort.addresses.items() if c in served)
-            found[name] = Person(name, name, channels)
+            found[name] = Person(name, name, channels, is_address=True)
     return found
 
 

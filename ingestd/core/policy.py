@@ -57,6 +57,8 @@ class Person:
     """When nothing is assigned to this person."""
     known_as: tuple[str, ...] = ()
     """Words besides the name by which a calendar may name this person."""
+    is_address: bool = False
+    """Whether it is the address of a last resort, and nobody who could take a shift."""
 
     @property
     def clock(self) -> tzinfo:

@@ -127,8 +127,9 @@ def _of_schedule(name: str, policy: Policy) -> Iterator[OverrideFault]:
 
 
 def _of_person(field: str, name: PersonName, policy: Policy) -> Iterator[OverrideFault]:
-    if name not in policy.people:
-        yield OverrideFault(field, f"there is nobody called “{name}”", word=name, known=tuple(policy.people))
+    known = tuple(one.name for one in policy.people.values() if not one.is_address)
+    if name not in known:
+        yield OverrideFault(field, f"there is nobody called “{name}”", word=name, known=known)
 
 
 def _of_words(why: str, author: str) -> Iterator[OverrideFault]:

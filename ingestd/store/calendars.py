@@ -81,7 +81,7 @@ def forget_others(connection: Connection, schedules: Collection[str]) -> bool:
 
 def directory(people: Mapping[PersonName, Person]) -> dict[str, PersonName]:
     """By which words a calendar may name whom."""
-    return directory_of({name: person.known_as for name, person in people.items()})
+    return directory_of({name: person.known_as for name, person in people.items() if not person.is_address})
 
 
 def unknown(listed: Iterable[Listed], people: Mapping[PersonName, Person]) -> list[Listed]:

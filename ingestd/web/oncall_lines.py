@@ -50,8 +50,11 @@ def shift_lines(schedule: Schedule, people: People, begin: datetime, end: dateti
 
 
 def gap_line(gap: Gap, policy: Policy) -> dict[str, Any]:
-    """Something that is wrong with a schedule or a policy; ``zone`` is that of the schedule."""
-    schedule = policy.schedules.get(gap.name)
+    """Something that is wrong with a schedule or a policy; ``zone`` is that of the schedule, or of the first one that the policy pages."""
+    plan = policy.escalations.get(gap.name) if gap.name not in policy.schedules else None
+    paged = (schedule_of(word) for step in plan.steps for word in step.people) if plan is not None else ()
+    first = next((name for name in paged if name in policy.schedules), gap.name)
+    schedule = policy.schedules.get(first or gap.name)
     return {
         "kind": gap.kind.value,
         "from": gap.starts_at,

@@ -116,6 +116,15 @@ def test_every_stranger_is_an_error_with_uid_and_date_also_months_ahead(bare_she
     }
 
 
+def test_the_address_of_a_last_resort_is_nobody_who_takes_shifts(bare_shell, given, tmp_path):
+    config = CONFIG.replace("[schedule:l1]}]}", "[schedule:l1]}], last_resort: {email: noc@example.com}}")
+    (tmp_path / "config.yaml").write_text(config)
+    given(event("noc@example.com", "DTSTART;VALUE=DATE:20260305", uid="4711@example.com"))
+    shown = bare_shell("oncall", "import", "shifts.ics")
+    assert shown.exit_code == 1
+    assert 'nobody is called "noc@example.com" (UID 4711@example.com)' in shown.stdout
+
+
 def test_what_is_no_calendar_is_told_in_a_sentence(bare_shell, tmp_path):
     (tmp_path / "shifts.ics").write_text("<html>")
     shown = bare_shell("oncall", "import", "shifts.ics")

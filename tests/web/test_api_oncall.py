@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingestd.core.names import Channel, PersonName
-from ingestd.core.policy import EscalationPolicy, Step
+from ingestd.core.policy import EscalationPolicy, Person, Step
 from ingestd.core.rota import Layer, Override, Schedule, Turn, TurnUnit
 from ingestd.core.windows import OneOff
 from ingestd.store import overrides, roster
@@ -181,6 +181,18 @@ async def test_a_swap_of_nobody_known_or_with_oneself_is_refused(ask, office):
     assert office.nudge_count == 0
 
 
+async def test_the_address_of_a_last_resort_takes_no_shift(ask, office):
+    noc = PersonName("noc@example.com")
+    resort = Person(noc, noc, ((Channel.EMAIL, noc),), is_address=True)
+    office.policy = replace(office.policy, people={**office.policy.people, noc: resort})
+    said = await ask("POST", "/overrides", {**GOOD, "person": noc}, status=400)
+    assert said["error"] == f"person: there is nobody called “{noc}”"
+    assert noc not in said["hint"]
+    said = await ask("POST", "/swaps", {"schedule": "first-line", "one": "ada", "other": noc}, status=400)
+    assert said["error"] == f"other: there is nobody called “{noc}”"
+    assert office.nudge_count == 0
+
+
 async def test_an_override_that_is_ended_says_who_has_it_now_and_a_second_time_changes_nothing(ask, office):
     await ask("POST", "/overrides", GOOD, status=201)
     office.clock.advance(minutes=30)
@@ -237,6 +249,14 @@ async def test_gaps_know_of_overrides_of_dead_contacts_of_whom_nothing_has_reach
         ("dead-contact", "ada", "06:00", "08:00"),
     ]
     assert said["gaps"][2]["text"] == "ada is on call and cannot be reached by sms any more"
+
+
+async def test_a_gap_of_a_policy_is_told_on_the_clock_of_the_first_schedule_that_it_pages(ask, office):
+    steps = tuple(Step((PersonName(word),), 300) for word in ("ada", "schedule:first-line"))
+    office.policy = replace(office.policy, escalations={"nights": EscalationPolicy("nights", steps)})
+    said = await ask("GET", "/gaps")
+    zones = {one["kind"]: one["zone"] for one in said["gaps"] if one["name"] == "nights"}
+    assert zones == {"two-levels": "Europe/Berlin"}
 
 
 async def test_a_schedule_that_is_not_there_is_told_with_the_one_that_is(ask):
