@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ingestd.config.problems import did_you_mean
 from ingestd.core.answers import level_of
+from ingestd.core.incident import Incident
 from ingestd.core.names import IncidentId, IncidentState, PersonName
 from ingestd.core.safe_text import one_line, plain_block
 from ingestd.core.target import ASSIGNEE, PERSON_PREFIX, is_known
@@ -122,6 +123,18 @@ def _receiver(desk: Desk, action: AnswerAction, to: str) -> str:
     return to
 
 
+def _check_level(to: str, incident: Incident | None) -> None:
+    """Refuse a level that the incident's escalation does not have: nobody would be paged by it."""
+    escalation = incident.escalation if incident is not None else None
+    level = level_of(to)
+    if escalation is None or level is None:
+        return
+    known = sorted({step.level or number for number, step in enumerate(escalation.steps, start=1)})
+    if level not in known:
+        hint = f"its levels: {', '.join(f'L{one}' for one in known)}"
+        raise Refusal(400, f"there is no level {to} in policy “{escalation.policy_name}”", hint=hint)
+
+
 async def _answer(desk: Desk, caller: Caller, request: web.Request, action: AnswerAction) -> web.Response:
     body = await read_object(request)
     via = text_field(body, "via", default="api")
@@ -133,6 +146,8 @@ async def _answer(desk: Desk, caller: Caller, request: web.Request, action: Answ
         text = plain_block(text_field(body, "text"), NOTE_CHARS_MAX)
     to = _receiver(desk, action, one_line(text_field(body, "to"), TO_CHARS_MAX)) if action in _WITH_RECEIVER else ""
     incident_id = incident_id_of(request)
+    if action is AnswerAction.HAND_OVER:
+        _check_level(to, await desk.database.read(incidents.load, incident_id))
     told = await answering.give(desk, Answer(incident_id, action, by, via, text, to))
     if told is None:
         raise no_such_incident(incident_id)

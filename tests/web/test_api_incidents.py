@@ -294,6 +294,15 @@ async def test_a_receiver_who_is_not_there_is_refused_with_who_is(office, client
     assert office.everything() == before
 
 
+async def test_a_level_that_the_escalation_does_not_have_is_refused_and_it_goes_on_as_it_was(office, client, auth):
+    office.fires()
+    before = office.everything()
+    answer = await client.post("/api/v1/incidents/INC-1001/handover", headers=auth("hands"), json={"to": "L9"})
+    said = {"error": "there is no level L9 in policy “default”", "hint": "its levels: L1, L2, L3"}
+    assert (answer.status, await answer.json()) == (400, said)
+    assert office.everything() == before
+
+
 @pytest.mark.parametrize("verb", ["escalate", "handover", "assign", "unack"])
 async def test_who_may_only_look_may_not_answer(office, client, auth, verb):
     office.fires()
