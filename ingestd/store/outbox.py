@@ -267,7 +267,7 @@ def is_told_otherwise(connection: Connection, delivery: Delivery) -> bool:
         outbox.c.person == delivery.person,
         outbox.c.channel == delivery.channel,
         outbox.c.connector != delivery.connector,
-        outbox.c.created_at >= delivery.created_at,
+        outbox.c.settled_at >= delivery.created_at,
         outbox.c.state == DeliveryState.DONE,
     )
     return connection.execute(query.limit(1)).first() is not None

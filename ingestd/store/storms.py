@@ -76,7 +76,7 @@ def recent_count(
 
 
 def companions(connection: Connection, leader: Delivery, now: datetime, limit: int) -> list[Companion]:
-    """What waits for the same person on the same way, the worst first: what is due, and what a limit or a batch keeps back."""
+    """What waits for the same person on the same way, the worst first: what is due, what is kept back, what failed."""
     columns = (incidents.c.state, incidents.c.severity, incidents.c.quiet, incidents.c.clearing_since)
     marked = [column.label(f"incident_{column.name}") for column in columns]
     query = (
@@ -85,7 +85,7 @@ def companions(connection: Connection, leader: Delivery, now: datetime, limit: i
         .where(
             *_waits_with(leader),
             outbox.c.key != leader.key,
-            or_(outbox.c.due_at <= now, outbox.c.held_since.is_not(None)),
+            or_(outbox.c.due_at <= now, outbox.c.held_since.is_not(None), outbox.c.is_failed_over.is_(True)),
         )
         .order_by(outbox.c.rank, outbox.c.due_at, outbox.c.seq)
         .limit(limit)

@@ -32,6 +32,8 @@ from ingestd.workers.current import Standing
 
 FOLDED_MAX = 2000
 """So many deliveries are told by one message; what is more waits for the next one."""
+FAILED_OVER_MAX = 200
+"""Of those that failed so many are looked up for one message: whether another vendor has told them meanwhile."""
 SHOWN_MAX = 50
 SETTLED_TOGETHER = 200
 """Of one transaction, so that an acknowledgement of an envelope never waits long behind it."""
@@ -70,7 +72,18 @@ def gather(
             storms.hold(connection, leader, until, now)
         return until
     found = storms.companions(connection, leader, now, FOLDED_MAX)
-    return _bundle(leader, incident, [one for one in found if _is_worth_telling(one)])
+    looked_up = {one.delivery.key for one in [one for one in found if one.delivery.is_failed_over][:FAILED_OVER_MAX]}
+    worth = [one for one in found if _is_worth_telling(one)]
+    return _bundle(
+        leader,
+        incident,
+        [
+            one
+            for one in worth
+            if not one.delivery.is_failed_over
+            or (one.delivery.key in looked_up and not outbox.is_told_otherwise(connection, one.delivery))
+        ],
+    )
 
 
 def _may_leave_at(connection: Connection, leader: Delivery, policy: Policy, now: datetime) -> datetime:
@@ -96,8 +109,6 @@ def _other_channel(leader: Delivery, policy: Policy) -> Channel | None:
 
 def _is_worth_telling(one: Companion) -> bool:
     """What is not stays where it is: it is claimed on its own, and dropped or put off with its reason."""
-    if one.delivery.is_failed_over:
-        return False
     if one.delivery.kind is EffectKind.NOTICE:
         return not one.state.is_open
     return one.state is IncidentState.TRIGGERED and not one.is_quiet and not one.is_clearing

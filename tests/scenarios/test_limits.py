@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ingestd.core.names import Channel, PersonName
-from ingestd.core.policy import Policy
+from ingestd.core.policy import Policy, Route
 from ingestd.core.throttle import Batching, ChannelLimits, Limit
 from ingestd.testing.outside import Fault, SentPage
 from ingestd.testing.world import RULES, World, policy
@@ -146,5 +147,27 @@ def test_whoever_has_no_other_channel_waits_no_longer_than_this_for_a_page(
     assert [page.incident for page in day.sms.sent] == ["INC-1001", "INC-1002"]
     waited = day.sms.sent[1].at - asked_at
     assert timedelta(minutes=minutes) <= waited <= timedelta(minutes=minutes, seconds=1)
+    acknowledge_all(day)
+    nothing_else_arrives(day)
+
+
+def test_after_an_hour_without_any_service_what_waits_is_told_together(new_day, nothing_else_arrives):
+    """Two services that come back at the same instant may each tell what both hold; neither tells anything again later."""
+    base = alone()
+    day = new_day(policy=replace(base, routes={Channel.SMS: (Route("sms"), Route("sms2"))}))
+    services = (day.sms, day.sms2)
+    for service in services:
+        service.is_down = True
+    for number in range(12):
+        day.fires(cluster=f"c{number}")
+    day.advance(hours=1)
+    for service in services:
+        service.is_down = False
+    day.advance(minutes=12)
+    pages = [page for service in services for page in service.sent]
+    told = Counter(one for page in pages for one in (page.incident, *(view.id for view in page.text.also)))
+    assert set(told) == {incident.id for incident in day.incidents()}
+    assert max(told.values()) <= 2
+    assert len(pages) <= 8
     acknowledge_all(day)
     nothing_else_arrives(day)
