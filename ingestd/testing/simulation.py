@@ -345,8 +345,8 @@ class Simulation:
         """Counts each message once: one whose outcome is not known may be sent again. Ends of incidents count apart from pages."""
         said = {page.key: page for page in reversed(sent) if page.purpose != "word"}.values()
         free = [page for page in said if self._is_free(page)]
-        # Until it has been looked up, a message whose reply was lost counts for nothing.
-        spare = Fault.LOSE_REPLY in self.page_faults
+        # Until it has been looked up, a message whose reply was lost, or whose sender died, counts for nothing.
+        spare = (Fault.LOSE_REPLY in self.page_faults) + (self.crash_count > 0)
         for limit in limits.windows:
             for page in (page for page in said if page not in free):
                 begun = page.at - timedelta(seconds=limit.within_seconds)
