@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ingestd.core.effects import (
+    LATER_LANE,
     ContactNews,
     Deadline,
     DeadlineKind,
@@ -211,7 +212,7 @@ class Draft:
         rank = rank_of(kind, incident, person, cause)
         lane = "/".join((str(incident.id), connector, *([person or address] if person or address else [])))
         if person and delay_seconds > 0:
-            lane += "/later"
+            lane += LATER_LANE
         self._effects.append(
             Effect(
                 key=EffectKey(f"{incident.id}/{counter}/{n}"),
@@ -253,6 +254,16 @@ class Draft:
         chosen = tuple(kinds)
         self._drops.append(Drop(incident_id, chosen, reason))
         self._effects = [e for e in self._effects if e.incident_id != incident_id or e.kind not in chosen]
+
+    def drop_later(self, incident_id: IncidentId, person: PersonName, reason: DropReason) -> None:
+        """Do not page somebody later, where that is queued: they are paged anew, and what is to follow begins anew as well."""
+        pages = (EffectKind.PAGE,)
+        self._drops.append(Drop(incident_id, pages, reason, person))
+        self._effects = [
+            e
+            for e in self._effects
+            if e.incident_id != incident_id or e.kind not in pages or e.person != person or e.due_at <= self.now
+        ]
 
     def note(
         self, incident: Incident, kind: str, text: str, *, reason: str = "", actor: str = "", for_ticket: bool = False

@@ -13,6 +13,8 @@ from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, Inciden
 from ingestd.core.ruleset import Classification
 from ingestd.core.watch import Release, Restraint, Watch
 
+LATER_LANE: Final = "/later"
+"""How the lane of what goes to a person later ends: it must not hold up what is to go at once."""
 NO_INCIDENT: Final = IncidentId("")
 """Of a word that is about no incident."""
 
@@ -217,6 +219,8 @@ class Drop:
     incident_id: IncidentId
     kinds: tuple[EffectKind, ...]
     reason: DropReason
+    later_of: PersonName | None = None
+    """Only what is to go to this person later; None for everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ def start(
     if plan is None or not plan.steps:
         draft.note(incident, "escalation", f"nobody is paged: there is no policy “{policy_name}”", reason="no_policy")
         return incident
+    opens_at = _opens_at(plan, draft.now)
+    if opens_at is not None:
+        text = f"no step of policy “{plan.name}” is for this time: it begins {opens_at:%Y-%m-%d %H:%M} UTC"
+        draft.note(incident, "escalation", text, reason="steps_closed")
+        draft.set_deadline(incident.id, DeadlineKind.PAGE, opens_at)
+        return draft.put_incident(replace(incident, awaiting_policy=policy_name))
     paged = incident.escalation.paged if incident.escalation and reason is not PageReason.REOPENED else ()
     # Before the first step: the first one that is open now is looked for as it is after any other.
     escalation = Escalation(
@@ -43,6 +49,16 @@ def start(
         ack_expires_seconds=plan.ack_expires_seconds,
     )
     return _go_on(draft, replace(incident, escalation=escalation), policy, reason, words)
+
+
+def _opens_at(plan: EscalationPolicy, now: datetime) -> datetime | None:
+    """When the first step opens, if none is open now and nobody would hear of it meanwhile: neither a last resort nor who takes turns."""
+    words = [word for step in plan.steps for word in step.people]
+    if plan.last_resort or any(schedule_of(word) is not None for word in words):
+        return None
+    if any(step.only is None or step.only.contains(now) for step in plan.steps):
+        return None
+    return min((at for step in plan.steps if step.only is not None and (at := step.only.opens_at(now))), default=None)
 
 
 def _copy_of(incident: Incident, policy_name: str) -> EscalationPolicy | None:
@@ -183,11 +199,21 @@ def _page_step(draft: Draft, incident: Incident, policy: Policy, reason: PageRea
     reached: list[PersonName] = []
     begins: list[datetime] = []
     said = words or _why(incident, reason)
+    for name in dict.fromkeys(name for name, _ in escalation.tried if name in meant):
+        draft.drop_later(incident.id, name, DropReason.SUPERSEDED)
     tried = tuple(one for one in escalation.tried if one[0] not in meant)
     incident = replace(incident, escalation=replace(escalation, tried=tried))
     for name in meant:
         incident, begins_at = reaching.page_person(
-            draft, incident, name, policy, step.profile, level=escalation.level, reason=said, cause=reason
+            draft,
+            incident,
+            name,
+            policy,
+            step.profile,
+            level=escalation.level,
+            reason=said,
+            cause=reason,
+            again_after_seconds=step.wait_seconds if escalation.repeats_left else None,
         )
         if begins_at is not None:
             reached.append(name)

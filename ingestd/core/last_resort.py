@@ -18,7 +18,7 @@ def exhaust(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     """Every step has run: the last resort is told. If nobody at all could be reached, so is everybody who takes turns."""
     escalation = incident.escalation
     assert escalation is not None, "only within an escalation"
-    has_tried = escalation.has_tried or bool(escalation.paged)
+    has_tried = bool(escalation.paged)
     if has_tried:
         text = f"nobody answered: every step of policy “{escalation.policy_name}” has run {escalation.loop_count}×"
     else:
@@ -49,7 +49,7 @@ def exhaust(draft: Draft, incident: Incident, policy: Policy) -> Incident:
 def _page_last(draft: Draft, incident: Incident, name: PersonName, policy: Policy) -> tuple[Incident, datetime | None]:
     escalation = incident.escalation
     assert escalation is not None, "only within an escalation"
-    why = "nobody on any level has answered" if escalation.has_tried else "nobody on any level could be reached"
+    why = "nobody on any level has answered" if escalation.paged else "nobody on any level could be reached"
     return reaching.page_person(
         draft,
         incident,

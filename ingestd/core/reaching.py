@@ -33,8 +33,12 @@ def page_person(
     level: int,
     reason: str,
     cause: PageReason,
+    again_after_seconds: int | None = None,
 ) -> tuple[Incident, datetime | None]:
-    """Page somebody by every stage of their profile. Gives the instant at which the first page leaves; None if nothing reaches them."""
+    """Page somebody by every stage of their profile. Gives the instant at which the first page leaves; None if nothing reaches them.
+
+    ``again_after_seconds``: they are paged anew then, so that what their profile says of later has no place any more.
+    """
     person = policy.people.get(name)
     urgent = is_urgent(incident, profile)
     stages = person.stages_for(is_urgent=urgent) if person else ()
@@ -53,6 +57,8 @@ def page_person(
     wait_seconds = (begins_at - draft.now).total_seconds()
     incident = page_by(draft, incident, person, first, policy, level, reason, cause, after_seconds=wait_seconds)
     for stage in stages[1:]:
+        if again_after_seconds is not None and stage.after_seconds >= again_after_seconds:
+            break
         for channel in stage.channels:
             if has_connector(person, channel, policy):
                 after = wait_seconds + stage.after_seconds

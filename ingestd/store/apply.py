@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import Decision, PersonalWord
+from ingestd.core.effects import LATER_LANE, Decision, PersonalWord
 from ingestd.core.names import EffectKind
 from ingestd.core.turn import WORD_RANK, share_of
 from ingestd.store import contacts, dialect, watches
@@ -84,12 +84,17 @@ def _delivery_of(word: PersonalWord, now: datetime) -> Delivery:
 def _drop(connection: Connection, decision: Decision, now: datetime) -> None:
     """Only what waits is dropped: what is on its way out cannot be called back, and is judged again when it is claimed."""
     for drop in decision.drops:
+        chosen = [
+            outbox.c.incident_id == drop.incident_id,
+            outbox.c.kind.in_(drop.kinds),
+            outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]),
+        ]
+        if drop.later_of is not None:
+            chosen += [
+                outbox.c.person == drop.later_of,
+                outbox.c.lane.endswith(LATER_LANE, autoescape=True),
+                outbox.c.due_at > now,
+            ]
         connection.execute(
-            update(outbox)
-            .where(
-                outbox.c.incident_id == drop.incident_id,
-                outbox.c.kind.in_(drop.kinds),
-                outbox.c.state.in_([DeliveryState.WAITING, DeliveryState.UNCERTAIN]),
-            )
-            .values(state=DeliveryState.DROPPED, detail=drop.reason.value, settled_at=now)
+            update(outbox).where(*chosen).values(state=DeliveryState.DROPPED, detail=drop.reason.value, settled_at=now)
         )

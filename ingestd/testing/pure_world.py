@@ -18,7 +18,7 @@ from ingestd.core.classify import classify
 from ingestd.core.decide import Answer, decide_alerts, decide_answer, decide_deadline
 from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.draft import Snapshot
-from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, TimelineEntry
+from ingestd.core.effects import LATER_LANE, Deadline, DeadlineKind, Decision, DropReason, TimelineEntry
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.invariants import Facts, broken
 from ingestd.core.names import AlertKey, EffectKey, EffectKind, IncidentId, IncidentState
@@ -81,7 +81,12 @@ class PureWorld:
         for drop in decision.drops:
             for delivery in list(self.outbox.values()):
                 waits = delivery.state in {DeliveryState.WAITING, DeliveryState.UNCERTAIN}
-                if waits and delivery.incident_id == drop.incident_id and delivery.kind in drop.kinds:
+                is_meant = drop.later_of is None or (
+                    delivery.person == drop.later_of
+                    and delivery.lane.endswith(LATER_LANE)
+                    and delivery.due_at > self.now
+                )
+                if is_meant and waits and delivery.incident_id == drop.incident_id and delivery.kind in drop.kinds:
                     self.outbox[delivery.key] = replace(delivery, state=DeliveryState.DROPPED, detail=drop.reason)
         for effect in decision.effects:
             assert effect.key not in self.outbox, f"{effect.key} was handed out twice: the second would never go"

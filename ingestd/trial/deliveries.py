@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from ingestd.core.delivery import Delivery
-from ingestd.core.names import EffectKind, IncidentId
+from ingestd.core.effects import LATER_LANE
+from ingestd.core.names import EffectKind, IncidentId, PersonName
 
 _Queued = tuple[int, Delivery]
 """A delivery with the number under which it was queued."""
@@ -37,12 +38,18 @@ class WaitingDeliveries:
         if len(lane) == 1:
             self._place(lane)
 
-    def drop(self, incident_id: IncidentId, kinds: tuple[EffectKind, ...]) -> None:
-        """Forget what waits of these kinds for the incident."""
+    def drop(
+        self, incident_id: IncidentId, kinds: tuple[EffectKind, ...], later_of: PersonName | None, now: datetime
+    ) -> None:
+        """Forget what waits of these kinds for the incident; with ``later_of`` only what is to go to this person later."""
         lanes = self._lanes.get(incident_id, {})
         for name, lane in list(lanes.items()):
+            if later_of is not None and not (name.endswith(LATER_LANE) and lane[0][1].person == later_of):
+                continue
             self._heads.pop(lane[0][0], None)
-            lanes[name] = deque(one for one in lane if one[1].kind not in kinds)
+            lanes[name] = deque(
+                one for one in lane if one[1].kind not in kinds or (later_of is not None and one[1].due_at <= now)
+            )
             self._settle(incident_id, name)
 
     def look_again(self, incident_id: IncidentId) -> None:

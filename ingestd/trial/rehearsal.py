@@ -254,7 +254,7 @@ class Rehearsal:
         for incident in decision.incidents:
             self._index(incident)
         for drop in decision.drops:
-            self._waiting.drop(drop.incident_id, drop.kinds)
+            self._waiting.drop(drop.incident_id, drop.kinds, drop.later_of, self.now)
         for effect in decision.effects:
             delivery = Delivery(
                 key=effect.key,

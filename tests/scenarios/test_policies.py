@@ -47,7 +47,9 @@ def times(day) -> list[tuple[int, str, str]]:
 
 def nobody(name: str) -> Schedule:
     """A schedule on which nobody is on call before the year 2030."""
-    return Schedule(name, UTC, (Layer("weeks", (BO, CY), datetime.fromisoformat("2030-01-07 09:00"), Turn(1, TurnUnit.WEEK)),))
+    return Schedule(
+        name, UTC, (Layer("weeks", (BO, CY), datetime.fromisoformat("2030-01-07 09:00"), Turn(1, TurnUnit.WEEK)),)
+    )
 
 
 # ------------------------------------------------------------------ steps
@@ -433,4 +435,46 @@ def test_an_hour_has_no_effect_on_a_step_with_a_long_wait(new_day, nothing_else_
     assert times(day)[-1] == (120, "bo", "sms")
     day.acknowledge("INC-1001", by="bo")
     assert day.incident().acknowledged_at - day.incident().opened_at < timedelta(hours=3)
+    nothing_else_arrives(day)
+
+
+def test_where_no_step_is_for_this_hour_and_nobody_else_would_hear_it_waits_for_the_first_that_opens(
+    new_day, nothing_else_arrives
+):
+    """It is two in the morning, the only step is for the day, and there is no last resort: forgotten it must not be."""
+    by_day = TimeWindow(UTC, times=((8 * 60, 18 * 60),))
+    day = new_day(policy=plan(step("ada", only=by_day)))
+    day.fires()
+    day.advance(hours=5)
+    day.kill()
+    day.start()
+    assert day.pages() == []
+    assert "escalation/steps_closed" in day.history()
+    day.advance(hours=1, minutes=1)
+    assert day.pages() == [("ada", "sms", "page")]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_who_is_paged_anew_does_not_get_what_was_to_follow_the_page_before(new_day, nothing_else_arrives):
+    """A repeat after two minutes and a stage after two minutes were two messages in the same second."""
+    day = new_day(policy=plan(step("ada", wait=120, repeat_count=2), step("bo"), people={ADA: eager()}))
+    day.fires()
+    day.advance(minutes=3)
+    assert times(day) == [(0, "ada", "sms"), (2, "ada", "sms")]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_when_every_page_has_failed_everybody_who_takes_turns_is_paged(new_day, nothing_else_arrives):
+    weeks = Layer("weeks", (ADA, BO), datetime.fromisoformat("2026-01-05"), Turn(1, TurnUnit.WEEK))
+    day = new_day(policy=plan(step("schedule:l1"), schedules={"l1": Schedule("l1", UTC, (weeks,))}))
+    day.sms.is_down = day.mail.is_down = True
+    day.fires()
+    day.advance(minutes=10)
+    day.sms.is_down = day.mail.is_down = False
+    day.advance(minutes=20)
+    assert {name for name, _, _ in day.pages()} == {"ada", "bo"}
+    day.acknowledge("INC-1001")
+    day.advance(hours=1)
     nothing_else_arrives(day)
