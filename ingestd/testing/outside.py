@@ -198,6 +198,8 @@ class OutsidePager:
     ) -> None:
         self.name = name
         self.channel = channel
+        self.delay_seconds = 0.0
+        """How long each page takes."""
         self.is_down = False
         """Whether every request is turned away."""
         self.is_barred = False
@@ -236,6 +238,8 @@ class OutsidePager:
     async def page(self, text: PageText, key: EffectKey) -> PageReceipt:
         """See ``Pager``."""
         self._on_call(f"before {self.name} page")
+        if self.delay_seconds:
+            await asyncio.sleep(self.delay_seconds)
         fault = self.faults.pop(0) if self.faults else None
         self._turn_away(fault)
         self._mind_the_address(text.contact.address)

@@ -134,9 +134,12 @@ class _Hold:
     delivery: Delivery | None = None
     """As it is by now, if something else was noted of it."""
     decision: Decision = field(default_factory=Decision)
+    is_on_its_way: bool = False  # it may have left with another: it stays claimed, since no answer can call it back
 
 
 def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
+    if hold.is_on_its_way:
+        return replace(delivery, lease_until=hold.until, attempt_count=delivery.attempt_count - 1)
     return replace(
         delivery,
         state=DeliveryState.WAITING if delivery.unknown_since is None else DeliveryState.UNCERTAIN,
@@ -171,7 +174,7 @@ def _make(
     if delivery.folded_into is not None:
         led = folding.follow_leader(connection, delivery, standing.policy, now)
         if led.waits:
-            return _Hold(now + timedelta(seconds=LED_SECONDS))
+            return _Hold(now + timedelta(seconds=LED_SECONDS), is_on_its_way=True)
         if led.decision is not None:
             return led.decision
         delivery = led.delivery

@@ -263,6 +263,43 @@ def _dies_while_it_is_said(world: World, dies_at: int) -> bool:
     return has_died
 
 
+def test_what_is_answered_while_a_summary_tells_it_is_not_queued_again_by_a_death(new_day, log_lines):
+    """Its reply is lost, and the process dies at each instant after that: until the leader is looked up, no other of the summary waits."""
+    dies_at, has_died = 0, True
+    while has_died:
+        dies_at += 1
+        has_died = _dies_after_the_reply_is_lost(new_day(), dies_at)
+    assert dies_at > 3
+    assert [line for line in log_lines if line["event"] == "worker_failed"] == []
+
+
+def _dies_after_the_reply_is_lost(world: World, dies_at: int) -> bool:
+    points: list[str] = []
+
+    def die(point: str) -> None:
+        points.append(point)
+        if len(points) == dies_at:
+            world.life.loop.crash(point)
+
+    world.sms.delay_seconds = 5.0
+    world.sms.faults = [Fault.LOSE_REPLY]
+    disks(world, "a", "b", "c")
+    world.acknowledge("INC-1002")
+    world.at_point = die
+    try:
+        world.advance(seconds=6)
+        has_died = False
+    except SimulatedCrash:
+        world.bury()
+        has_died = True
+    world.at_point = lambda _point: None
+    if has_died:
+        world.start()
+    world.advance(minutes=4)
+    assert [key for key in world.unsettled() if "page" in key] == [], points
+    return has_died
+
+
 def test_one_noisy_service_does_not_keep_the_ticket_of_another_waiting(new_day, nothing_else_arrives):
     slow = replace(RULES[0], name="slow", match=("alertname = Slow",))
     day = new_day(policy=policy((*RULES, slow)))
