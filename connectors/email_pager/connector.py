@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from connectors.email_pager.addresses import domain_of, plain_address, split_sender
 from connectors.email_pager.bodies import plain_body
 from connectors.email_pager.content import content_of
-from connectors.email_pager.message import Letterhead, message_id, write_message
+from connectors.email_pager.message import Letterhead, message_id, shown_in_header, write_message
 from connectors.email_pager.settings import EmailPagerSettings
 from ingestd.core.names import Channel, EffectKey
 from ingestd.errors import RequestRejected
@@ -60,7 +60,7 @@ class EmailPager:
     def words(self, text: PageText, key: EffectKey) -> str:  # noqa: ARG002 (the port's signature)
         """The subject, an empty line, and the mail as a phone or terminal shows it."""
         content = content_of(text, text.contact.zone_beside(self._zone), self._ack_in_email)
-        return f"{content.subject}\n\n{plain_body(content)}"
+        return f"{shown_in_header(content.subject)}\n\n{plain_body(content)}"
 
     async def find_page(self, text: PageText, key: EffectKey) -> PageReceipt | None:  # noqa: ARG002 (the port's signature)
         """Always None: nobody can be asked what became of a mail. It is sent again under the same Message-ID."""

@@ -94,10 +94,15 @@ def write_message(text: PageText, content: Content, key: EffectKey, letterhead: 
     return f"{head}\r\n{parts}--{boundary}--\r\n".encode("ascii")
 
 
+def shown_in_header(text: str) -> str:
+    """A text as whoever reads a header sees it: one line, and nothing in it that another program could take for an encoded word."""
+    return one_line(text, HEADER_MAX).replace("=?", "= ?")
+
+
 def header_text(text: str) -> str:
     """The text as an unstructured header value: one line, or encoded words. A parser reads back one header and nothing else."""
     # The blank keeps an encoded word that came with an alert from being decoded, here or by who handles our mail later.
-    clean = one_line(text, HEADER_MAX).replace("=?", "= ?")
+    clean = shown_in_header(text)
     if clean.isascii():
         return clean
     words: list[str] = []

@@ -34,7 +34,7 @@ def compose(text: PageText, key: EffectKey, zone: tzinfo, *, has_link: bool = Tr
         return word_of(text.words)
     if text.purpose == "test":
         name = shorten(_clean(text.contact.name or text.contact.person), 40)
-        return f"TEST {number}: ingestd reaches {name} by SMS. Nothing is wrong, no answer needed."
+        return f"{number if number.startswith('TEST') else f'TEST {number}'}: ingestd reaches {name} by SMS. Nothing is wrong, no answer needed."
     word = "RESOLVED" if text.purpose == "resolved" else str(text.incident.severity).upper()
     level = f" L{text.level}" if text.level > 1 and text.purpose == "page" else ""
     late = f" late {text.delayed_minutes} min" if text.delayed_minutes > 0 else ""

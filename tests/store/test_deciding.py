@@ -272,7 +272,8 @@ def test_a_note_is_on_the_timeline_for_the_ticket(connection: Connection) -> Non
     _decide(connection, _alert())
     given = _give(connection, AnswerAction.NOTE, text="looking at it")
     assert given is not None
-    assert not given.is_first
+    assert given.is_first, "there is nothing that it could be too late for"
+    assert given.before.state is given.after.state
     last = timeline.last(connection, ID, 1)[0]
     assert (last.text, last.actor, last.for_ticket) == ("note by ada: looking at it", "ada", True)
 
