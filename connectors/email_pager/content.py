@@ -133,7 +133,9 @@ def _test(text: PageText, number: str) -> Content:
     name = one_line(text.contact.name, 80) or one_line(text.contact.person, 80)
     return Content(
         subject=f"[TEST] ingestd reaches you by email ({number})",
-        headline=f"{number if number.startswith('TEST') else f'TEST {number}'}: ingestd reaches {name} by email".replace("  ", " "),
+        headline=f"{number if number.startswith('TEST') else f'TEST {number}'}: ingestd reaches {name} by email".replace(
+            "  ", " "
+        ),
         situation="Nothing is wrong. Somebody tests whether pages by email arrive.",
         action=Line("No answer is needed."),
         sections=(),

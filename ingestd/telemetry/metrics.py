@@ -122,7 +122,9 @@ class Metrics:
     def _count_what_proves_that_paging_works(self, r: CollectorRegistry) -> None:
         self.audits = Counter("ingestd_audit_passes_total", "Audits by what they found.", ["result"], registry=r)
         self.audit_findings = Gauge("ingestd_audit_findings", "Promises that do not hold.", ["promise"], registry=r)
-        self.audit_at = Gauge("ingestd_audit_last_success_timestamp_seconds", "When an audit last found nothing.", registry=r)
+        self.audit_at = Gauge(
+            "ingestd_audit_last_success_timestamp_seconds", "When an audit last found nothing.", registry=r
+        )
         self.audit_seconds = Histogram(
             "ingestd_audit_seconds", "How long one look took.", registry=r, buckets=_LATENCY_BUCKETS
         )
@@ -134,12 +136,18 @@ class Metrics:
             "ingestd_source_silent_seconds", "Since when a source's watchdog was not heard.", ["source"], registry=r
         )
         self.calendars = Counter(
-            "ingestd_calendar_reads_total", "Looks at imported calendars, by result.", ["schedule", "result"], registry=r
+            "ingestd_calendar_reads_total",
+            "Looks at imported calendars, by result.",
+            ["schedule", "result"],
+            registry=r,
         )
         self.calendar_at = Gauge(
             "ingestd_calendar_last_success_timestamp_seconds", "When it was last read.", ["schedule"], registry=r
         )
         self.calendar_left_out = Gauge(
-            "ingestd_calendar_events_left_out", "Events of it that name nobody who is known, or cannot be used.", ["schedule"], registry=r
+            "ingestd_calendar_events_left_out",
+            "Events of it that name nobody who is known, or cannot be used.",
+            ["schedule"],
+            registry=r,
         )
         self.drills = Counter("ingestd_drills_total", "Drills that have ended.", ["policy", "result"], registry=r)

@@ -65,7 +65,9 @@ class FakeDaemon:
         app.router.add_get("/api/v1/status", self._show_status)
         app.router.add_get("/api/v1/incidents", self._list_incidents)
         app.router.add_get("/api/v1/incidents/{id}", self._show_incident)
-        app.router.add_post("/api/v1/incidents/{id}/{verb:ack|unack|resolve|note|escalate|handover|assign}", self._answer)
+        app.router.add_post(
+            "/api/v1/incidents/{id}/{verb:ack|unack|resolve|note|escalate|handover|assign}", self._answer
+        )
         app.router.add_get("/api/v1/explain", self._explain)
         app.router.add_get("/api/v1/envelopes", self._list_envelopes)
         app.router.add_get("/api/v1/envelopes/{id}", self._show_envelope)

@@ -342,9 +342,7 @@ def test_gaps_read_the_file_and_with_live_what_the_daemon_knows(shell, config):
     assert [row[3] for row in rows(shown)] == ["asha is on call and away", "nobody is on call"]
     shown = shell("oncall", "gaps", "india", "--for", "7d", "--live")
     assert shown.exit_code == 1
-    assert {row[3] for row in rows(shown)} == {
-        "asha is on call and nothing is known to have reached them yet"
-    }
+    assert {row[3] for row in rows(shown)} == {"asha is on call and nothing is known to have reached them yet"}
 
 
 def test_every_command_of_the_page_about_schedules_can_be_typed_as_it_stands_there(office, shell, config, monkeypatch):

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 # What each part of ingestd may import of ingestd, besides itself. Lower parts never import higher ones.
-_FLOOR = {"core", "ports", "chat", "telling", "ambient", "errors", "ingestd"}  # "ingestd" is the package itself, for its __version__
+_FLOOR = {
+    "core",
+    "ports",
+    "chat",
+    "telling",
+    "ambient",
+    "errors",
+    "ingestd",
+}  # "ingestd" is the package itself, for its __version__
 _MIDDLE = {"store", "net", "calendars", "telemetry", "config"}
 _EDGES = {"intake", "workers", "web"}
 LAYERS: dict[str, set[str]] = {
