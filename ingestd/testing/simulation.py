@@ -35,8 +35,8 @@ SETTLE_HOURS = 3
 RESTRAINED_EVERY = 4
 """So often a seed runs under rules that keep alerts back."""
 TIGHT_EVERY = 5
-"""So often a seed's people may get two text messages in a quarter of an hour and no more."""
-TIGHT = {**DEFAULT_LIMITS, Channel.SMS: ChannelLimits((Limit(2, 900),))}
+"""So often a seed's people may get one text message an hour and no more."""
+TIGHT = {**DEFAULT_LIMITS, Channel.SMS: ChannelLimits((Limit(1, 3600),))}
 FOLLOWED_EVERY = 3
 """So often a seed's service of text messages promises receipts, and is silent."""
 INCIDENTS_CHECKED = 4
