@@ -110,6 +110,13 @@ def _waits_with(leader: Delivery) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def part(connection: Connection, leader_key: EffectKey) -> None:
+    """What an earlier message of this leader was to tell, and was not written down for, does not count as told by its next message."""
+    connection.execute(
+        update(outbox).where(outbox.c.folded_into == leader_key, outbox.c.settled_at.is_(None)).values(folded_into=None)
+    )
+
+
 def lease(connection: Connection, leader: Delivery, others: Sequence[Delivery], now: datetime) -> tuple[Delivery, ...]:
     """Claim these for as long as their leader is claimed: they are told with it."""
     taken = tuple(

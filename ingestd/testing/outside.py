@@ -33,6 +33,8 @@ class Fault(Enum):
 
     LOSE_REPLY = auto()
     """It takes effect; the caller never hears of it."""
+    LOSE_REQUEST = auto()
+    """Nothing happens, and the caller cannot know. Of pages."""
     REFUSE = auto()
     """Nothing happens; it may be tried later."""
     REJECT = auto()
@@ -243,6 +245,8 @@ class OutsidePager:
         fault = self.faults.pop(0) if self.faults else None
         self._turn_away(fault)
         self._mind_the_address(text.contact.address)
+        if fault is Fault.LOSE_REQUEST:
+            raise OutcomeUnknown("the request was lost")
         self.sent.append(
             SentPage(self._now(), key, text.contact.person, self.channel, text.purpose, text.incident.id, text)
         )

@@ -63,6 +63,9 @@ def gather(
     if leader.unknown_since is not None:
         again = [one for one in storms.folded(connection, leader.key) if not one.state.is_settled]
         return _bundle_again(connection, leader, incident, again)
+    if leader.attempt_count > 1:
+        # Its message is written anew. What a process meant to tell by the last one, and died over, is looked up by itself.
+        storms.part(connection, leader.key)
     until = _may_leave_at(connection, leader, policy, now)
     if leader.kind is EffectKind.PAGE and not leader.is_failed_over and _other_channel(leader, policy) is None:
         until = min(until, (leader.held_since or now) + timedelta(seconds=ALONE_SECONDS_MAX[incident.severity]))

@@ -263,6 +263,43 @@ def _dies_while_it_is_said(world: World, dies_at: int) -> bool:
     return has_died
 
 
+def test_a_death_between_the_leader_that_did_not_arrive_and_the_rest_loses_nobody(new_day):
+    """The message was lost on its way; the leader is known not to have arrived, the others are not written down yet, and more comes."""
+    dies_at, has_died = 0, True
+    while has_died:
+        dies_at += 1
+        assert dies_at < 120, "the summary is never said without a death"
+        has_died = _dies_after_it_was_lost(new_day(), dies_at)
+    assert dies_at > 10
+
+
+def _dies_after_it_was_lost(world: World, dies_at: int) -> bool:
+    points: list[str] = []
+
+    def die(point: str) -> None:
+        points.append(point)
+        if len(points) == dies_at:
+            world.life.loop.crash(point)
+
+    world.receive(alertmanager_body(*({"alertname": "DiskFull", "host": "db1", "cluster": one} for one in "abc")))
+    world.sms.faults = [Fault.LOSE_REQUEST]
+    world.at_point = die
+    try:
+        world.advance(seconds=30)
+        has_died = False
+    except SimulatedCrash:
+        world.bury()
+        has_died = True
+    world.at_point = lambda _point: None
+    if has_died:
+        world.start()
+    disks(world, "d", "e", "f")
+    world.advance(minutes=4)
+    told = told_of(world)
+    assert set(told) == {f"INC-{number}" for number in range(1001, 1007)}, (points, told)
+    return has_died
+
+
 def test_what_is_answered_while_a_summary_tells_it_is_not_queued_again_by_a_death(new_day, log_lines):
     """Its reply is lost, and the process dies at each instant after that: until the leader is looked up, no other of the summary waits."""
     dies_at, has_died = 0, True
