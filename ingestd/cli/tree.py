@@ -27,7 +27,7 @@ NOUNS: Final[dict[str, str]] = {
     "drill": "Page a policy as in earnest, marked TEST, and see who answers.",
     "reply": "Hand in a mail that answers a page.",
     "oncall": "See who is on call, and take over.",
-    "contact": "See by which addresses people are reached, and which are dead.",
+    "contact": "See by which addresses people are reached, and use one again that was thought dead.",
     "test": "Try things out before they are needed.",
     "rules": "Ask the rules what they would do, without a daemon.",
     "completion": "Completion of commands for a shell.",

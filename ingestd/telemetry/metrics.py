@@ -146,7 +146,7 @@ class Metrics:
         )
         self.calendar_left_out = Gauge(
             "ingestd_calendar_events_left_out",
-            "Events of it that name nobody who is known, or cannot be used.",
+            "Events of it that name no known person, or cannot be used.",
             ["schedule"],
             registry=r,
         )

@@ -39,16 +39,22 @@ class WaitingDeliveries:
             self._place(lane)
 
     def drop(
-        self, incident_id: IncidentId, kinds: tuple[EffectKind, ...], later_of: PersonName | None, now: datetime
+        self,
+        incident_id: IncidentId,
+        kinds: tuple[EffectKind, ...],
+        later_of: PersonName | None = None,
+        now: datetime | None = None,
     ) -> None:
-        """Forget what waits of these kinds for the incident; with ``later_of`` only what is to go to this person later."""
+        """Forget what waits of these kinds for the incident; with ``later_of`` only what is to go to this person after ``now``."""
         lanes = self._lanes.get(incident_id, {})
         for name, lane in list(lanes.items()):
             if later_of is not None and not (name.endswith(LATER_LANE) and lane[0][1].person == later_of):
                 continue
             self._heads.pop(lane[0][0], None)
             lanes[name] = deque(
-                one for one in lane if one[1].kind not in kinds or (later_of is not None and one[1].due_at <= now)
+                one
+                for one in lane
+                if one[1].kind not in kinds or (later_of is not None and now is not None and one[1].due_at <= now)
             )
             self._settle(incident_id, name)
 

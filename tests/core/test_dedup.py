@@ -73,6 +73,8 @@ def test_each_message_has_its_verdict_and_its_reason(seen, before, own, expected
 def test_no_reason_is_left_without_a_test():
     tested = {case[3][1] for case in test_each_message_has_its_verdict_and_its_reason.pytestmark[0].args[1]}
     of_others = {
+        "heard",
+        "watchdog_ended",
         "auto_resolved",
         "in_maintenance",
         "silenced",

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from ingestd.core import invariants
 from ingestd.core.alert import Alert
 from ingestd.core.decide import Answer, decide_alerts
+from ingestd.core.delivery import DeliveryState
 from ingestd.core.incident import Incident
+from ingestd.core.names import EffectKind
 from ingestd.core.policy import Policy
 from ingestd.core.silence import Silence
 from ingestd.core.watch import Watch
 from ingestd.store import answers, apply, audit, incidents, snapshot, watches
 from ingestd.store.rows import columns_of, row_of, value_of
+from ingestd.store.schema import outbox
 from ingestd.store.schema import silences as silence_table
 from ingestd.store.schema import watches as watch_table
 from ingestd.workers.timekeeper import keep_deadlines, keep_watches
@@ -54,6 +57,9 @@ class StoredDay:
                 if first is None or first > until:
                     break
                 self.now = max(self.now, first)
+                # Pages leave as soon as they are queued: what waits for a service is no part of this day.
+                is_waiting = (outbox.c.kind == EffectKind.PAGE, outbox.c.state == DeliveryState.WAITING)
+                connection.execute(update(outbox).where(*is_waiting).values(attempt_count=1))
                 if deadline_at is not None and deadline_at <= self.now:
                     keep_deadlines(connection, self.policy, self.now, 1)
                 else:
