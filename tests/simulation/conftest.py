@@ -58,9 +58,10 @@ class RealTickets:
     def incidents(self):
         found = []
         for ticket in self.fake.tickets():
+            # Its own number stands in its link; of others that were told in the same message its timeline may speak more often.
             text = f"{ticket['title']}\n{ticket['description']}"
-            numbers = re.findall(r"INC-\d+", text)
-            found.append(Counter(numbers).most_common(1)[0][0])
+            own = re.search(r"/incidents/(INC-\d+)", text)
+            found.append(own[1] if own else Counter(re.findall(r"INC-\d+", text)).most_common(1)[0][0])
         return found
 
     def doubled_comments(self):

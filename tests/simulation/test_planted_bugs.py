@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,9 @@ def forget_that_it_was_done(patch: pytest.MonkeyPatch) -> None:
 
 def _save(connection, delivery) -> None:
     if delivery.state is DeliveryState.DONE:
-        delivery = replace(delivery, state=DeliveryState.WAITING)
+        # A minute later: performed again at once, and for ever, it would leave no time in which anybody could look at the books.
+        again_at = (delivery.settled_at or delivery.due_at) + timedelta(minutes=1)
+        delivery = replace(delivery, state=DeliveryState.WAITING, due_at=again_at, settled_at=None)
     from sqlalchemy import update
 
     from ingestd.store.rows import row_of
