@@ -83,7 +83,6 @@ class Escalation:
     """Of the policy that was copied."""
     last_resort: tuple[PersonName, ...] = ()
     ack_expires_seconds: int | None = None
-    is_last_resort_told: bool = False
     tried: tuple[tuple[PersonName, Channel], ...] = ()
     """By which channels people were paged since a step last meant them."""
     has_tried: bool = False

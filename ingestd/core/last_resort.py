@@ -24,7 +24,7 @@ def exhaust(draft: Draft, incident: Incident, policy: Policy) -> Incident:
     else:
         text = f"nobody could be paged by policy “{escalation.policy_name}”"
     draft.note(incident, "escalation", text, reason="exhausted", for_ticket=True)
-    escalation = replace(escalation, is_exhausted=True, is_last_resort_told=True, on_call=None, unreached=())
+    escalation = replace(escalation, is_exhausted=True, on_call=None, unreached=())
     incident = replace(incident, escalation=escalation)
     told: list[PersonName] = []
     wanted = dict.fromkeys(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ingestd.core.draft import Draft
 from ingestd.core.effects import PageReason
@@ -129,8 +129,3 @@ def following_vendor(person: Person, channel: Channel, failed: str, policy: Poli
     usable = policy.connectors_of(channel, address) if address is not None else ()
     following = usable[usable.index(failed) + 1 :] if failed in usable else usable
     return following[0] if following else None
-
-
-def no_earlier(draft: Draft, at: datetime, seconds: float) -> datetime:
-    """So long after an instant, and not before it is due by the draft's own clock."""
-    return max(draft.now, at) + timedelta(seconds=seconds)

@@ -28,7 +28,6 @@ _PLAIN = (
     "repeats_done",
     "policy_version",
     "ack_expires_seconds",
-    "is_last_resort_told",
     "has_tried",
 )
 
