@@ -12,6 +12,7 @@ from ingestd.config.model import Config
 from ingestd.config.policy import build_policy
 from ingestd.config.source_model import AuthSection
 from ingestd.config.window_model import window_of
+from ingestd.core.sources import SourceKind
 from ingestd.intake.settings import (
     Auth,
     Basic,
@@ -34,11 +35,12 @@ def doors(config: Config) -> list[SourceDoor]:
         SourceDoor(
             name=name,
             kind=source.kind,
-            auth=_auth(source.auth),
+            auth=_auth(source.auth or AuthSection(is_none=True)),
             body_bytes_max=config.limits_of(name).body_bytes,
             allowed_networks=tuple(source.allowed_networks),
         )
         for name, source in config.sources.items()
+        if source.kind is not SourceKind.EMAIL
     ]
 
 
@@ -79,6 +81,7 @@ def standing(loaded: Loaded, secrets: Iterable[str]) -> Standing:
         policy=build_policy(loaded),
         external_url=config.server.external_url.rstrip("/"),
         read_limits={name: config.limits_of(name).reading for name in config.sources},
+        ways={name: source.ways for name, source in config.sources.items()},
         hide=Mask(secrets).text,
         heartbeat=HeartbeatPlan(heartbeat.url.get_secret_value(), heartbeat.every_seconds) if heartbeat else None,
         calendars=tuple(_calendar_plans(config)),

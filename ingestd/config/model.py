@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ingestd.config.mail_model import MailSection
 from ingestd.config.people_model import PersonSection, PolicySection, Routes, TeamSection, TicketSection
 from ingestd.config.proof_model import DrillSection, HeartbeatSection
 from ingestd.config.quantities import (
@@ -162,6 +163,7 @@ class Config(Section):
     server: ServerSection = ServerSection()
     database: DatabaseSection = DatabaseSection()
     sources: dict[Name, SourceSection] = Field(min_length=1)
+    mail: MailSection = MailSection()
     connectors: dict[Name, ConnectorSection] = Field(default_factory=dict)
     people: dict[Name, PersonSection] = Field(default_factory=dict)
     channels: dict[Channel, Routes] = Field(default_factory=dict)

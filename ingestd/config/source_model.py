@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from ingestd.config.email_source_model import EmailSourceSection
+from ingestd.config.json_source_model import JsonSourceSection
 from ingestd.config.problems import did_you_mean
 from ingestd.config.proof_model import WatchdogSection
 from ingestd.config.quantities import (
@@ -19,7 +21,7 @@ from ingestd.config.quantities import (
     size_range,
 )
 from ingestd.config.section import Section
-from ingestd.core.sources import ReadLimits, SourceKind
+from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
 
 HeaderName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
 Secrets = Annotated[
@@ -136,11 +138,50 @@ class SourceSection(Section):
     """A monitoring system that sends alerts to ``/api/v1/webhooks/NAME``."""
 
     kind: SourceKind
-    auth: AuthSection
+    auth: AuthSection | None = None
+    """Of everything that comes over HTTP."""
+    email: EmailSourceSection | None = None
+    """Of a source of mail."""
+    json_: JsonSourceSection | None = Field(default=None, alias="json")
+    """Of a source of JSON that is mapped here."""
+    auto_resolve_after_seconds: Annotated[DurationSeconds, duration_range("1m", "30d")] | None = Field(
+        default=None, alias="auto_resolve_after"
+    )
+    """Of a sender that never says when something is over."""
     allowed_networks: tuple[Network, ...] = Field(default=(), max_length=100)
     vanished: Literal["keep", "resolve"] = "keep"
     limits: SourceLimitsSection = SourceLimitsSection()
     watchdog: WatchdogSection | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        is_mail = self.kind is SourceKind.EMAIL
+        if is_mail and self.email is None:
+            raise fault(
+                "missing-key",
+                "a source of mail has a section  email",
+                "write  email: {recipients: [alerts@example.com]}",
+            )
+        if is_mail and self.auth is not None:
+            raise fault("auth", "mail has no auth", "whose mail is believed stands under  email")
+        if not is_mail and self.email is not None:
+            raise fault("unknown-key", f"a source of kind {self.kind} has no section  email", "remove it")
+        if not is_mail and self.auth is None:
+            raise fault(
+                "missing-key",
+                'the key "auth" is missing: no way to authenticate is given',
+                "use one of bearer, basic, header or grafana_hmac, or write  auth: none",
+            )
+        return self
+
+    @property
+    def ways(self) -> SourceWays:
+        """How its bodies are read."""
+        return SourceWays(
+            mapping=self.json_.as_mapping() if self.json_ else None,
+            mail=self.email.as_source() if self.email else None,
+            auto_resolve_seconds=self.auto_resolve_after_seconds,
+        )
 
     def limits_within(self, server: LimitsSection) -> LimitsSection:
         """The server's limits with this source's own in their place."""

@@ -214,6 +214,9 @@ def _compile(source: str) -> Template:
         raise TemplateProblemError(
             f"bad template: {(exc.message or 'not understood').rstrip('.')}", hint=_syntax_hint(exc)
         ) from None
+    except TemplateError as exc:
+        # What stands on constants alone is worked out while it is compiled, and may fail there.
+        raise TemplateProblemError(f"bad template: {(exc.message or 'it can only fail').rstrip('.')}") from None
     except (RecursionError, SyntaxError, MemoryError, OverflowError) as exc:
         raise TemplateProblemError(f"bad template: too deep ({type(exc).__name__})") from None
 

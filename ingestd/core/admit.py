@@ -21,6 +21,9 @@ from ingestd.core.watch import HoldReason, Restraint, Watch
 FIRED_COUNT_MAX = 100
 """How many of the last fires are remembered, for thresholds and flapping."""
 
+BODY_KEPT_CHARS = 4000
+"""So much of a mail's text stays with the incident, for rules that look at it later."""
+
 MONITORED_RECHECK_SECONDS = 86_400
 """What is only monitored is looked at so often: its rule may have expired, and its sender may never repeat it."""
 
@@ -74,7 +77,7 @@ def _hold_back(draft: Draft, case: Case, known: KnownAlert | None, weighed: Weig
         lifecycle.note_held(draft, case.own, why)
     draft.put_alert(_known_as(AlertState.HELD, draft.now, alert, known, known.incident_id if known else IncidentId("")))
     until = why.until or draft.now + timedelta(seconds=MONITORED_RECHECK_SECONDS)
-    draft.put_watch(_watch(draft, case, why, min(until, _auto_resolve_at(label, draft.now) or until)))
+    draft.put_watch(_watch(draft, case, why, min(until, _clears_at(alert, label, draft.now) or until)))
     draft.find(
         Finding(
             alert.key,
@@ -107,8 +110,10 @@ def _watch(draft: Draft, case: Case, why: Restraint | None, due_at: datetime) ->
     )
 
 
-def _auto_resolve_at(label: Classification, now: datetime) -> datetime | None:
-    return None if label.auto_resolve_seconds is None else now + timedelta(seconds=label.auto_resolve_seconds)
+def _clears_at(alert: Alert, label: Classification, now: datetime) -> datetime | None:
+    """When it counts as cleared unless it is said again: by its rule, or by its sender."""
+    by_rule = None if label.auto_resolve_seconds is None else now + timedelta(seconds=label.auto_resolve_seconds)
+    return min((at for at in (by_rule, alert.expires_at) if at is not None), default=None)
 
 
 def _known_as(
@@ -187,7 +192,7 @@ def watch_over(draft: Draft, case: Case, why: Restraint | None) -> None:
     For a rule with a threshold the watch also remembers its fires, as long as they count.
     """
     label, now = case.label, draft.now
-    dues = [_auto_resolve_at(label, now)]
+    dues = [_clears_at(case.alert, label, now)]
     if why is not None:
         dues.append(why.until or now + timedelta(seconds=MONITORED_RECHECK_SECONDS))
     elif label.threshold is not None:
@@ -240,6 +245,9 @@ def member_of(alert: Alert, incident_id: IncidentId, now: datetime) -> Member:
         links=dict(alert.links),
         value=alert.value,
         joined_at=now,
+        sender=alert.sender or None,
+        subject=alert.subject or None,
+        body=alert.body[:BODY_KEPT_CHARS] or None,
     )
 
 

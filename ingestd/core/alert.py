@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingestd.core.names import AlertKey, AlertStatus
+from ingestd.core.reporter import AttachmentRef, Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Alert:
     """Of mail: its subject, on one line."""
     body: str = ""
     """Of mail: its text."""
+    expires_at: datetime | None = None
+    """When it counts as cleared unless its sender has said again by then that it fires; None if only news end it."""
+    reporter: Reporter | None = None
+    """Of a report by a person: whom to answer."""
+    attachments: tuple[AttachmentRef, ...] = ()
+    """Files that belong to it, for its ticket."""
 
     @property
     def summary(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from ingestd.core.conduct import Conduct
 from ingestd.core.names import AlertKey, Channel, IncidentId, IncidentState, Level, PersonName, Severity
 from ingestd.core.policy import Step
+from ingestd.core.reporter import Reporter
 
 
 class AlertState(StrEnum):
@@ -55,6 +56,11 @@ class Member:
     value: str
     joined_at: datetime
     cleared_at: datetime | None = None
+    sender: str | None = None
+    """Of mail: as in ``Alert``; None for one that is older than this."""
+    subject: str | None = None
+    body: str | None = None
+    """Of mail: the beginning of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,8 @@ class Incident:
     """Who is paged when office hours begin."""
     assignee: PersonName | None = None
     """Who is in charge of it; None if nobody was assigned."""
+    reporters: tuple[Reporter, ...] = ()
+    """Who reported it from outside, each address once, in order."""
 
     @property
     def is_reopenable(self) -> bool:

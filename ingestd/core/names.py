@@ -79,12 +79,16 @@ class EffectKind(StrEnum):
     TICKET_PRIORITY = "ticket-priority"
     TICKET_RESOLVE = "ticket-resolve"
     TICKET_REOPEN = "ticket-reopen"
+    TICKET_ATTACH = "ticket-attach"
+    """A file that came with an alert goes to the ticket."""
     PAGE = "page"
     NOTICE = "notice"
     POST = "post"
     """A team's room is told how the incident stands."""
     WORD = "word"
     """A word to one person that is about no incident, or answers what they said: a shift begins, a reply was understood."""
+    ANSWER = "answer"
+    """Who reported it from outside hears its number, and that it is over."""
 
     @property
     def is_ticket(self) -> bool:

@@ -100,6 +100,9 @@ def alert_of(member: Member) -> Alert:
         links=member.links,
         rule_name=member.name,
         value=member.value,
+        sender=member.sender or "",
+        subject=member.subject or "",
+        body=member.body or "",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -14,10 +14,12 @@ from sqlalchemy.types import TypeDecorator
 from ingestd.core.alert import Alert
 from ingestd.core.conduct import Conduct, Flap, ResolveOn
 from ingestd.core.names import AlertKey, AlertStatus
+from ingestd.core.reporter import AttachmentRef, Reporter
 from ingestd.core.response import PageWhen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ALERT_INSTANTS = ("starts_at", "ends_at", "expires_at")
 
 
 def microseconds_of(instant: datetime) -> int:
@@ -110,6 +112,21 @@ class Instants(TypeDecorator[tuple[datetime, ...]]):
         return tuple(_EPOCH + timedelta(microseconds=at) for at in json.loads(value)) if value else ()
 
 
+class Reporters(TypeDecorator[tuple[Reporter, ...]]):
+    """Who reported an incident, in order; nobody is stored as NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Reporter, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """To JSON."""
+        return compact([asdict(one) for one in value]) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Reporter, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From JSON."""
+        return tuple(Reporter(**one) for one in json.loads(value)) if value else ()
+
+
 class AlertJson(TypeDecorator[Alert]):
     """An alert as it was received, whole."""
 
@@ -121,20 +138,25 @@ class AlertJson(TypeDecorator[Alert]):
         if value is None:
             return None
         plain: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(Alert)}
-        for name in ("starts_at", "ends_at"):
+        for name in _ALERT_INSTANTS:
             plain[name] = None if plain[name] is None else microseconds_of(plain[name])
         for name in ("labels", "annotations", "links"):
             plain[name] = dict(plain[name])
-        return compact({name: part for name, part in plain.items() if part not in ("", None)})
+        plain["reporter"] = asdict(value.reporter) if value.reporter else None
+        plain["attachments"] = [asdict(one) for one in value.attachments]
+        return compact({name: part for name, part in plain.items() if part not in ("", None, [])})
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Alert | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
         if value is None:
             return None
         plain = json.loads(value)
-        for name in ("starts_at", "ends_at"):
+        for name in _ALERT_INSTANTS:
             if name in plain:
                 plain[name] = _EPOCH + timedelta(microseconds=plain[name])
+        if "reporter" in plain:
+            plain["reporter"] = Reporter(**plain["reporter"])
+        plain["attachments"] = tuple(AttachmentRef(**one) for one in plain.get("attachments", ()))
         plain["key"] = AlertKey(plain["key"])
         plain["status"] = AlertStatus(plain["status"])
         return Alert(**plain)

@@ -14,7 +14,7 @@ from ingestd.store.migrations import STEPS
 from ingestd.store.schema import settings
 
 SCHEMA_VERSION = len(STEPS)
-COMPAT_VERSION = 3
+COMPAT_VERSION = 4
 """The oldest schema version whose code may still use what this release writes."""
 
 

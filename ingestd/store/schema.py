@@ -25,8 +25,9 @@ from ingestd.core.effects import DeadlineKind, PageReason
 from ingestd.core.incident import AlertState
 from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severity
 from ingestd.core.watch import HoldReason
-from ingestd.store.columns import AlertJson, ConductJson, Instants, Json, Texts, UtcInstant, Word
+from ingestd.store.columns import AlertJson, ConductJson, Instants, Json, Reporters, Texts, UtcInstant, Word
 from ingestd.store.escalation_column import EscalationJson
+from ingestd.store.mail_tables import mails
 from ingestd.store.oncall_tables import (
     batches,
     calendars,
@@ -54,6 +55,7 @@ __all__ = [
     "incidents",
     "is_open",
     "is_unsettled",
+    "mails",
     "members",
     "metadata",
     "outbox",
@@ -139,6 +141,10 @@ members = Table(
     Column("value", Text, nullable=False),
     Column("joined_at", UtcInstant, nullable=False),
     Column("cleared_at", UtcInstant),
+    # Since version 4; empty for what did not come by mail.
+    Column("sender", Text),
+    Column("subject", Text),
+    Column("body", Text),
     PrimaryKeyConstraint("incident_id", "key"),
 )
 _FIRING = members.c.state == AlertState.FIRING
@@ -188,6 +194,8 @@ incidents = Table(
     Column("awaiting_policy", Text),
     # Since version 3.
     Column("assignee", Text),
+    # Since version 4.
+    Column("reporters", Reporters),
 )
 _LIVE = incidents.c.state != IncidentState.CLOSED
 Index("incidents_dedup", incidents.c.dedup_key, sqlite_where=_LIVE, postgresql_where=_LIVE)

@@ -15,7 +15,7 @@ from ingestd.core.effects import Verdict
 from ingestd.core.names import AlertKey, AlertStatus, EffectKind, IncidentId, IncidentState, PersonName
 from ingestd.core.policy import Policy
 from ingestd.core.silence import Silence
-from ingestd.core.sources import ReadLimits, SourceKind
+from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
 from ingestd.trial.rehearsal import Rehearsal
 from ingestd.trial.written_alert import Doors
 
@@ -205,5 +205,7 @@ class Replay:
         if envelope.kind not in set(SourceKind):
             return None
         limits = self._doors.limits.get(envelope.source) or ReadLimits()
-        parsed = sources.read(SourceKind(envelope.kind), envelope.source, envelope.body, limits)
+        ways = self._doors.ways.get(envelope.source) or SourceWays()
+        kind = SourceKind(envelope.kind)
+        parsed = sources.read(kind, envelope.source, envelope.body, limits, ways, envelope.received_at)
         return None if isinstance(parsed, Unreadable) else parsed

@@ -19,7 +19,7 @@ from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.fingerprint import alert_key, label_fingerprint
 from ingestd.core.matchers import ANNOTATION_PREFIX
 from ingestd.core.names import AlertStatus
-from ingestd.core.sources import ReadLimits, SourceKind
+from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
 
 SOURCE_FIELD: Final = "alert.source"
 SUMMARY_FIELD: Final = "alert.summary"
@@ -47,6 +47,7 @@ class Doors:
 
     kinds: Mapping[str, SourceKind] = field(default_factory=dict)
     limits: Mapping[str, ReadLimits] = field(default_factory=dict)
+    ways: Mapping[str, SourceWays] = field(default_factory=dict)
 
     @property
     def usual(self) -> str:
@@ -61,7 +62,8 @@ class Doors:
     def read(self, source: str, body: bytes) -> ParsedEnvelope | Unreadable:
         """What the daemon would make of the body."""
         kind = self.kinds.get(source) or (SourceKind(source) if source in set(SourceKind) else SourceKind.ALERTMANAGER)
-        return sources.read(kind, source, body, self.limits.get(source) or ReadLimits())
+        ways = self.ways.get(source) or SourceWays()
+        return sources.read(kind, source, body, self.limits.get(source) or ReadLimits(), ways)
 
 
 def doors_of(config: Config) -> Doors:
@@ -69,6 +71,7 @@ def doors_of(config: Config) -> Doors:
     return Doors(
         {name: source.kind for name, source in config.sources.items()},
         {name: config.limits_of(name).reading for name in config.sources},
+        {name: source.ways for name, source in config.sources.items()},
     )
 
 

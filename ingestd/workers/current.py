@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingestd.core.policy import Policy
-from ingestd.core.sources import ReadLimits
+from ingestd.core.sources import ReadLimits, SourceWays
 from ingestd.core.windows import OneOff, TimeWindow
 
 
@@ -47,6 +47,8 @@ class Standing:
     external_url: str = ""
     read_limits: Mapping[str, ReadLimits] = field(default_factory=dict)
     """By source; a source that is not listed has the defaults."""
+    ways: Mapping[str, SourceWays] = field(default_factory=dict)
+    """How the bodies of each source are read; of one that is not listed nothing needs to be known."""
     keep_envelopes_seconds: int = 30 * 86_400
     hide: Callable[[str], str] = str
     """Takes our secrets out of what a service said: some repeat the request in their errors, and what they say is stored and shown."""
@@ -54,6 +56,10 @@ class Standing:
     heartbeat: HeartbeatPlan | None = None
     drills: tuple[ScheduledDrill, ...] = ()
     calendars: tuple[CalendarPlan, ...] = ()
+
+    def ways_of(self, source: str) -> SourceWays:
+        """How the bodies of this source are read."""
+        return self.ways.get(source) or SourceWays()
 
     def limits_of(self, source: str) -> ReadLimits:
         """How much of a body from this source is read."""

@@ -21,7 +21,7 @@ from ingestd.core.decide import decide_alerts, decide_drill
 from ingestd.core.draft import Snapshot
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
 from ingestd.core.names import EnvelopeId
-from ingestd.core.sources import ReadLimits
+from ingestd.core.sources import ReadLimits, SourceWays
 from ingestd.store import apply, dialect, drills, inbox, incidents, roster, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
@@ -80,15 +80,17 @@ class LastRead:
     """What was read last. A large envelope is decided in many slices; it is parsed for the first of them."""
 
     def __init__(self) -> None:
-        self._of: tuple[EnvelopeId, ReadLimits] | None = None
+        self._of: tuple[EnvelopeId, ReadLimits, SourceWays] | None = None
         self._parsed: ParsedEnvelope | Unreadable | None = None
 
     def read(self, envelope: Envelope, standing: Standing) -> ParsedEnvelope | Unreadable:
         """The envelope's alerts. Equal whether it is remembered or read anew."""
         limits = standing.limits_of(envelope.source)
-        if self._parsed is None or self._of != (envelope.id, limits):
-            self._parsed = sources.read(sources.SourceKind(envelope.kind), envelope.source, envelope.body, limits)
-            self._of = (envelope.id, limits)
+        ways = standing.ways_of(envelope.source)
+        if self._parsed is None or self._of != (envelope.id, limits, ways):
+            kind = sources.SourceKind(envelope.kind)
+            self._parsed = sources.read(kind, envelope.source, envelope.body, limits, ways, envelope.received_at)
+            self._of = (envelope.id, limits, ways)
         return self._parsed
 
 

@@ -22,10 +22,10 @@ config.yaml:2:28: error[unknown-key]: unknown key "auht"
         ", auth: none",
         "",
         """\
-config.yaml:2:3: error[missing-key]: the key "auth" is missing in "am"
+config.yaml:2:7: error[missing-key]: the key "auth" is missing: no way to authenticate is given
   |
 2 |   am: {kind: alertmanager}
-  |   ^^
+  |       ^^^^^^^^^^^^^^^^^^^^ use one of bearer, basic, header or grafana_hmac, or write  auth: none
 """,
         id="no authentication written out",
     ),
@@ -132,7 +132,7 @@ config.yaml:2:71: error[secret]: both "secrets" and "secrets_file" are given
         "kind: alertmanager",
         "kind: alertmanger",
         """\
-config.yaml:2:14: error[value]: "alertmanger" is not one of alertmanager, grafana
+config.yaml:2:14: error[value]: "alertmanger" is not one of alertmanager, grafana, email
   |
 2 |   am: {kind: alertmanger, auth: none}
   |              ^^^^^^^^^^^ did you mean "alertmanager"?

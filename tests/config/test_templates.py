@@ -150,6 +150,11 @@ def test_the_output_is_cut():
     assert len(render(source, {"big": "x" * 16_000})) == OUTPUT_LENGTH_MAX
 
 
+def test_what_can_only_fail_is_a_bad_template():
+    with pytest.raises(TemplateProblemError, match="bad template: 'int object' has no attribute 'nothing'"):
+        compile_template("{{ 0 ~ 0 .nothing }}")
+
+
 @given(st.text(alphabet="{}%|.()[]'\" labelsforinifx*~-_+/<>=,:0123", max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_no_template_makes_the_compiler_raise_anything_else(source):

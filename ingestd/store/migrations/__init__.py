@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from ingestd.store.migrations import m0001_first_tables, m0002_held_alerts, m0003_on_call
+from ingestd.store.migrations import m0001_first_tables, m0002_held_alerts, m0003_on_call, m0004_mail
 
 STEPS: tuple[Callable[[Connection], None], ...] = (
     m0001_first_tables.upgrade,
     m0002_held_alerts.upgrade,
     m0003_on_call.upgrade,
+    m0004_mail.upgrade,
 )
