@@ -118,12 +118,14 @@ def mark_done(
     findings: list[dict[str, Any]],
     now: datetime,
     unread: tuple[str, str] | None = None,
+    why: tuple[str, str] | None = None,
 ) -> None:
     """All alerts that could be read have been decided: this is the envelope's one disposition.
 
-    ``unread`` is the reason and detail if some could not: then it is kept and listed with the quarantined ones.
+    ``unread`` is the reason and detail if some could not: then it is kept and listed with the quarantined ones. ``why`` are those of an
+    envelope that was not to bring an alert.
     """
-    reason, detail = unread or (None, None)
+    reason, detail = unread or why or (None, None)
     connection.execute(
         update(inbox)
         .where(inbox.c.id == envelope_id)

@@ -27,8 +27,9 @@ from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
-from ingestd.workers import self_report
+from ingestd.workers import mail_taking, self_report
 from ingestd.workers.current import Current, Standing
+from ingestd.workers.mail_taking import MailTaken
 from ingestd.workers.wake import Wake
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -157,7 +158,11 @@ def process_batch(
         if envelope.kind == drill.KIND:
             _decide_drill(connection, report, envelope, standing, now)
             continue
-        parsed = last.read(envelope, standing)
+        is_mail = envelope.kind == sources.SourceKind.EMAIL
+        parsed = mail_taking.take(connection, envelope, standing, now) if is_mail else last.read(envelope, standing)
+        if isinstance(parsed, MailTaken):
+            _end_mail(connection, report, envelope, parsed, now)
+            continue
         if isinstance(parsed, Unreadable):
             _quarantine(connection, report, envelope, parsed, standing, now)
             continue
@@ -208,6 +213,17 @@ def _decide_drill(
     word = disposition_of(findings)
     inbox.mark_done(connection, envelope.id, disposition=word, alert_count=0, findings=findings, now=now)
     report.envelopes.append((envelope, word, ""))
+
+
+def _end_mail(connection: Connection, report: BatchReport, envelope: Envelope, taken: MailTaken, now: datetime) -> None:
+    """A mail that brings no alert has its one disposition already."""
+    for decision in taken.decisions:
+        report.note(decision)
+    why = (taken.reason, taken.detail)
+    inbox.mark_done(
+        connection, envelope.id, disposition=taken.disposition, alert_count=0, findings=[], now=now, why=why
+    )
+    report.envelopes.append((envelope, taken.disposition, ""))
 
 
 def _finish(
