@@ -34,16 +34,25 @@ _DEPTH_SAFE: Final = 200
 
 
 def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadable:
-    """The JSON object in the body, or why there is none. Never raises, whatever the bytes.
+    """The JSON object in the body, or why there is none. Never raises, whatever the bytes. The guarantees are those of ``load_document``."""
+    value = load_document(body, limits)
+    if isinstance(value, list):
+        return unreadable(
+            QuarantineReason.NOT_AN_OBJECT,
+            f"the body is {quoted(value)}, not a JSON object with a list `alerts`; point the sender's webhook (not its API client) here",
+        )
+    return value
+
+
+def load_document(body: bytes, limits: ReadLimits) -> dict[str, object] | list[object] | Unreadable:
+    """The JSON object or list in the body, or why there is none. Never raises, whatever the bytes.
 
     Guarantees: keys are unique in each object; every string is storable; numbers are finite and short; nesting is within ``limits.depth_max``.
     Bytes that are not UTF-8 become U+FFFD, a byte order mark is skipped, and raw control characters inside strings are tolerated: none of
     them makes the meaning doubtful, and an alert should not be lost over it.
     """
     if not body.strip():
-        return unreadable(
-            QuarantineReason.NOT_JSON, "the body is empty; a JSON object with a list `alerts` was expected"
-        )
+        return unreadable(QuarantineReason.NOT_JSON, "the body is empty; the webhook's own JSON was expected")
     values_count = _count_of(_VALUE_BYTES, body)
     if values_count > limits.json_values_count_max:
         return _too_many_values(f"about {values_count} JSON values", limits.json_values_count_max)
@@ -63,10 +72,10 @@ def load_object(body: bytes, limits: ReadLimits) -> dict[str, object] | Unreadab
         return _not_json(text, problem)
     except RecursionError:
         return _too_deep(limits)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | list):
         return unreadable(
             QuarantineReason.NOT_AN_OBJECT,
-            f"the body is {quoted(value)}, not a JSON object with a list `alerts`; point the sender's webhook (not its API client) here",
+            f"the body is {quoted(value)}, not a JSON object; send the webhook's own JSON body",
         )
     return value
 
