@@ -27,7 +27,7 @@ from ingestd.core.names import Channel, EffectKind, IncidentState, Level, Severi
 from ingestd.core.watch import HoldReason
 from ingestd.store.columns import AlertJson, ConductJson, Instants, Json, Reporters, Texts, UtcInstant, Word
 from ingestd.store.escalation_column import EscalationJson
-from ingestd.store.mail_tables import mails
+from ingestd.store.mail_tables import mailboxes, mails
 from ingestd.store.oncall_tables import (
     batches,
     calendars,
@@ -55,6 +55,7 @@ __all__ = [
     "incidents",
     "is_open",
     "is_unsettled",
+    "mailboxes",
     "mails",
     "members",
     "metadata",
@@ -122,7 +123,11 @@ alerts = Table(
     Column("starts_at", UtcInstant),
     Column("ended_at", UtcInstant),
     Column("cleared_seen_at", UtcInstant),
+    # Since version 4; empty for alerts that only news end.
+    Column("expires_at", UtcInstant),
 )
+_EXPIRES = alerts.c.expires_at.is_not(None)
+Index("alerts_expiring", alerts.c.key, sqlite_where=_EXPIRES, postgresql_where=_EXPIRES)
 _HELD = alerts.c.state == AlertState.HELD
 Index("alerts_held", alerts.c.key, sqlite_where=_HELD, postgresql_where=_HELD)
 
@@ -364,6 +369,8 @@ watches = Table(
     Column("fired_at", Instants),
     Column("auto_resolve_seconds", Integer),
 )
+_CLEARS = watches.c.auto_resolve_seconds.is_not(None)
+Index("watches_clearing", watches.c.key, sqlite_where=_CLEARS, postgresql_where=_CLEARS)
 
 silences = Table(
     "silences",
