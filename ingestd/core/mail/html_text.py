@@ -1,0 +1,229 @@
+"""HTML of mail as lines of text, in one pass and within bounds. It is not rendered: what matters is which words a person would see.
+
+Left out is what is not shown (styles, scripts, hidden elements). A row of a table is a line with `` | `` between its cells, an item of a
+list begins with ``- ``, a link is followed by its address. A quote of an earlier mail is left out of what the writer's own words are.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ingestd.core.safe_text import REPLACEMENT
+
+TAGS_MAX: Final = 20_000
+"""What stands behind so many tags is not read."""
+_LINK_CHARS_MAX: Final = 2000
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+_CELL: Final = "\x1f"
+_BLOCK_EDGE: Final = "\x1e"
+_AROUND_CELL: Final = re.compile(r"[ \n\xa0\x1e]*\x1f[ \n\xa0\x1e]*")
+_OWN_MARKS: Final = re.compile(r"[\x1e\x1f]")
+_NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?")
+"""A number that no character has. ``html.unescape`` raises for one of thousands of digits."""
+_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?=[\s/>:]|$)")
+_QUOTE_OR_END: Final = re.compile(r"[>\"']")
+
+_UNSEEN: Final = frozenset({"script", "style", "title", "template", "noscript", "textarea", "svg", "object", "iframe"})
+_UNSEEN_END: Final = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in _UNSEEN}
+_VOID: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+_BLOCK: Final = re.compile(
+    r"h[1-6r]|p|pre|div|li|[ou]l|d[ltd]|t(?:able|body|foot|head|r)|address|article|aside|blockquote|body|center|details|fieldset"
+    r"|fig(?:caption|ure)|footer|form|header|html|main|nav|section|summary"
+)
+_HIDDEN: Final = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:[;\"'!]|$)|\shidden(?:\s|=|/?$)",
+    re.IGNORECASE,
+)
+_QUOTE: Final = re.compile(
+    r"\b(?:id|class|name)\s*=\s*[\"']?[^\"'>]{0,100}(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote)",
+    re.IGNORECASE,
+)
+_QUOTE_TO_THE_END: Final = re.compile(
+    r"\b(?:id|class|name)\s*=\s*[\"']?[^\"'>]{0,100}(?:divRplyFwdMsg|appendonsend|zwchr|ms-outlook-mobile-reference-message|stopSpelling)",
+    re.IGNORECASE,
+)
+_HREF: Final = re.compile(
+    r"\shref\s*=\s*(?:\"(https?://[^\"]*)\"|'(https?://[^']*)'|(https?://[^\s>\"']+))", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlText:
+    """What is shown, and what of it the writer seems to have written themselves."""
+
+    text: str
+    own: str
+    is_cut: bool = False
+
+
+def from_html(source: str, chars_max: int) -> HtmlText:
+    """The words that are shown; never raises. Reading stops once there are ``chars_max`` characters of them, or ``TAGS_MAX`` tags."""
+    reader = _Reader(chars_max)
+    position = 0
+    for _ in range(TAGS_MAX):
+        if reader.is_full:
+            break
+        place = source.find("<", position)
+        if place < 0:
+            reader.text(source[position:])
+            return reader.result(is_cut=False)
+        reader.text(source[position:place])
+        position = _after_tag(source, place, reader)
+    return reader.result(is_cut=position < len(source))
+
+
+def _after_tag(source: str, place: int, reader: _Reader) -> int:
+    """Give the reader the tag that begins here; where the text goes on."""
+    tag = _TAG.match(source, place)
+    if tag is None:
+        if source.startswith("<!--", place):
+            end = source.find("-->", place + 4)
+            return len(source) if end < 0 else end + 3
+        if source.startswith(("<!", "<?", "</"), place):
+            end = source.find(">", place)
+            return len(source) if end < 0 else end + 1
+        named = re.compile(r"<[a-zA-Z]").match(source, place)
+        if named is None:
+            reader.text("<")
+            return place + 1
+        return _tag_end(source, place) + 1
+    name = tag[2].lower()
+    end = _tag_end(source, tag.end())
+    if tag[1]:
+        reader.close(name)
+    elif name in _UNSEEN:
+        closing = _UNSEEN_END[name].search(source, end)
+        return len(source) if closing is None else _tag_end(source, closing.end()) + 1
+    else:
+        reader.open(name, source[tag.end() : min(end, tag.end() + 4 * _LINK_CHARS_MAX)])
+    return end + 1
+
+
+def _tag_end(source: str, position: int) -> int:
+    """Where the ``>`` of the tag stands that began before; one in a quoted value is none."""
+    begin = position
+    while True:
+        found = _QUOTE_OR_END.search(source, position)
+        if found is None:
+            return len(source)
+        if found[0] == ">":
+            return found.start()
+        closing = source.find(found[0], found.end())
+        if closing < 0:
+            end = source.find(">", begin)
+            return len(source) if end < 0 else end
+        position = closing + 1
+
+
+class _Reader:
+    def __init__(self, chars_max: int) -> None:
+        self._chars_max = chars_max
+        self._shown: list[str] = []
+        self._own: list[str] = []
+        self._chars = 0
+        self._pre_depth = 0
+        self._links: list[str] = []
+        self._hidden = _Region()
+        self._quote = _Region()
+        self._is_quoted_to_the_end = False
+        self._is_row_begun = False
+
+    @property
+    def is_full(self) -> bool:
+        return self._chars > self._chars_max
+
+    def text(self, source: str) -> None:
+        if not source or self._hidden.depth:
+            return
+        # Markup that was not needed to be seen costs no more than what is shown.
+        source = source[: self._chars_max * 2]
+        text = html.unescape(_NO_CHARACTER.sub(REPLACEMENT, source)) if "&" in source else source
+        text = _OWN_MARKS.sub(" ", text)
+        self._put(text if self._pre_depth else _SPACE.sub(" ", text))
+
+    def open(self, name: str, attributes: str) -> None:
+        if self._hidden.depth:
+            self._hidden.open(name)
+            return
+        if name not in _VOID and _HIDDEN.search(attributes):
+            self._hidden.begin(name)
+            return
+        if _QUOTE_TO_THE_END.search(attributes):
+            self._is_quoted_to_the_end = True
+        if self._quote.depth:
+            self._quote.open(name)
+        elif name == "blockquote" or (name == "div" and _QUOTE.search(attributes)):
+            self._put(_BLOCK_EDGE)
+            self._quote.begin(name)
+        if name in {"td", "th"}:
+            self._put(_CELL if self._is_row_begun else "")
+            self._is_row_begun = True
+        elif name == "br":
+            self._put("\n")
+        elif _BLOCK.fullmatch(name):
+            self._put(f"{_BLOCK_EDGE}- " if name == "li" else _BLOCK_EDGE)
+            self._is_row_begun = self._is_row_begun and name != "tr"
+            self._pre_depth += name == "pre"
+        elif name == "a":
+            link = _HREF.search(attributes)
+            self._links.append(html.unescape((link[1] or link[2] or link[3])[:_LINK_CHARS_MAX]) if link else "")
+            del self._links[:-1]
+
+    def close(self, name: str) -> None:
+        if self._hidden.depth:
+            self._hidden.close(name)
+            return
+        if _BLOCK.fullmatch(name):
+            self._put(_BLOCK_EDGE)
+            self._pre_depth = max(0, self._pre_depth - (name == "pre"))
+        elif name == "a" and self._links:
+            link = self._links.pop()
+            if link and link.rstrip("/") not in "".join(self._shown[-3:]):
+                self._put(f" ({_SPACE.sub('', link)})")
+        if self._quote.depth:
+            self._quote.close(name)
+
+    def result(self, *, is_cut: bool) -> HtmlText:
+        return HtmlText(_lines("".join(self._shown)), _lines("".join(self._own)), is_cut)
+
+    def _put(self, text: str) -> None:
+        if not text:
+            return
+        self._chars += len(text)
+        self._shown.append(text)
+        if not self._quote.depth and not self._is_quoted_to_the_end:
+            self._own.append(text)
+
+
+class _Region:
+    """From the opening of an element to its end, counted by its name alone."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        self._name, self.depth = name, 1
+
+    def open(self, name: str) -> None:
+        self.depth += name == self._name
+
+    def close(self, name: str) -> None:
+        self.depth -= name == self._name
+
+
+def _lines(text: str) -> str:
+    """The marks of blocks and cells become lines: a block without anything in it is none, one with a break or a hard blank is an empty one."""
+    found: list[str] = []
+    for block in _AROUND_CELL.sub(_CELL, text).split(_BLOCK_EDGE):
+        if not block.strip(" "):
+            continue
+        for line in block.removesuffix("\n").split("\n"):
+            cells = [cell.strip() for cell in line.split(_CELL)] if _CELL in line else [line.rstrip()]
+            joined = " | ".join(filter(None, cells))
+            if joined.strip() or (found and found[-1]):
+                found.append(joined.replace("\xa0", " ") if joined.strip() else "")
+    return "\n".join(found).strip("\n")
