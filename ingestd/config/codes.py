@@ -272,6 +272,13 @@ CODES: Final[dict[str, Code]] = {
     "duplicate-rule": Code(
         "Two rules have the same name. The name stands in tickets, metrics and explain, where it must mean one rule.",
         "Rename one of them.",
+    "json-path": Code(
+        "A path, or a text with paths, of a JSON mapping cannot be read: it would find nothing, and nobody would notice until an alert is missing something.",
+        "Write data.items[0].name, ['a key with spaces'], or words with paths in braces. There are no filters and no search at any depth. "
+        "Try it with a body: ingestd source test NAME FILE.",
+        "labels: {host: data..host}",
+        "labels: {host: data.host}",
+    ),
     ),
     "template": Code(
         "A title or summary cannot be rendered: a field that does not exist, a syntax error, or something that templates may not do.",

@@ -31,6 +31,10 @@ Secrets = Annotated[
 """One or two live secrets, so that a sender can change from the old one to the new one at leisure."""
 
 
+_NEVER_OVER = frozenset({SourceKind.WATCHER, SourceKind.ELASTALERT2})
+"""Kinds that send problems and no recoveries."""
+
+
 class LimitsSection(Section):
     """Bounds of what is accepted. Each has a counter; what is over a bound of text is cut, never refused."""
 
@@ -166,6 +170,7 @@ class SourceSection(Section):
             raise fault("auth", "mail has no auth", "whose mail is believed stands under  email")
         if not is_mail and self.email is not None:
             raise fault("unknown-key", f"a source of kind {self.kind} has no section  email", "remove it")
+        self._check_mapping()
         if not is_mail and self.auth is None:
             raise fault(
                 "missing-key",
@@ -173,6 +178,19 @@ class SourceSection(Section):
                 "use one of bearer, basic, header or grafana_hmac, or write  auth: none",
             )
         return self
+
+    def _check_mapping(self) -> None:
+        if self.kind is SourceKind.JSON and self.json_ is None:
+            hint = "write  json: {identity: [id], status: {from: state, problem: [down], recovery: [up]}}: docs/howto/json.md"
+            raise fault("missing-key", "a source of kind json has a section  json", hint)
+        if self.kind is not SourceKind.JSON and self.json_ is not None:
+            hint = "remove it; with  kind: json  it says how any body is read"
+            raise fault("unknown-key", f"a source of kind {self.kind} has no section  json", hint)
+        if self.kind in _NEVER_OVER and self.auto_resolve_after_seconds is None:
+            text = f"{self.kind} never says when something is over, so that its incidents would stay open"
+            raise fault(
+                "missing-key", text, "write  auto_resolve_after: 1h  (longer than the time between two of its runs)"
+            )
 
     @property
     def ways(self) -> SourceWays:

@@ -1,12 +1,184 @@
-"""How JSON of any shape is read as alerts: which part of it is what."""
+"""How JSON of any shape is read as alerts: which part of a document is what.
+
+A text comes from a path (``data.host``), from words with paths in braces (``{data.host}: {data.check}``), or from the first of several of
+these that gives something. What is written is compiled when the configuration is loaded; ``mapped`` reads documents by it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from ingestd.core.sources.json_path import JsonPath, PathError, parse_path
+from ingestd.core.sources.timestamps import TimeForm
+
+TEXT_CHARS_MAX: Final = 2000
+CHOICES_COUNT_MAX: Final = 8
+_PATHS_COUNT_MAX: Final = 20
+_PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[^{}]+|[{}]")
+
+Template: TypeAlias = tuple[str | JsonPath, ...]
+"""Words and paths in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """Where a text comes from: the first of these that gives one. ``may_be_missing``: that none does is no fault of the document."""
+
+    choices: tuple[Template, ...]
+    may_be_missing: bool = False
+
+    @property
+    def written(self) -> str:
+        """The first choice, in short: for messages to whoever wrote the mapping."""
+        return "".join(part if isinstance(part, str) else part.text for part in self.choices[0])
+
+
+class MappedStatus(StrEnum):
+    """What a word says of an alert; the configuration's words."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """Which words are bad news, good news, or none. Compared in lower case; a number is the word of its digits."""
+
+    source: TextSource
+    problem: frozenset[str] = frozenset()
+    recovery: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    default: MappedStatus = MappedStatus.FIRING
+
+    def meaning_of(self, word: str) -> MappedStatus | None:
+        """What the word says; None if it is not listed."""
+        for words, meaning in (
+            (self.problem, MappedStatus.FIRING),
+            (self.recovery, MappedStatus.RESOLVED),
+            (self.ignore, MappedStatus.IGNORE),
+        ):
+            if word in words:
+                return meaning
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSource:
+    """Where an instant comes from, and how it is written there."""
+
+    path: JsonPath
+    form: TimeForm = TimeForm.AUTO
 
 
 @dataclass(frozen=True, slots=True)
 class JsonMapping:
-    """Which parts of a document are the alerts, their labels, status, identity and time."""
+    """Which parts of a document are the alerts, their labels, status, identity and time.
+
+    ``identity`` is what makes two messages the same alert: a problem and its recovery must have equal texts there.
+    A name of ``labels`` or ``annotations`` that ends in ``*`` takes every name of the object at its path, with what stands before the ``*`` in front.
+    """
 
     name: str
+    identity: tuple[TextSource, ...]
+    alerts: JsonPath | None = None
+    """The list of alerts; without it the document is one, or is itself the list."""
+    parse: tuple[JsonPath, ...] = ()
+    """Texts that hold JSON, in the order in which they are unpacked."""
+    ignore: tuple[tuple[JsonPath, frozenset[str]], ...] = ()
+    """Alerts with one of these words there are none."""
+    labels: Mapping[str, TextSource] = field(default_factory=dict)
+    annotations: Mapping[str, TextSource] = field(default_factory=dict)
+    links: Mapping[str, TextSource] = field(default_factory=dict)
+    alertname: TextSource | None = None
+    status: StatusWords | None = None
+    """Without it every alert fires."""
+    starts_at: TimeSource | None = None
+    ends_at: TimeSource | None = None
+    value: TextSource | None = None
+
+
+def text_source(*written: str) -> TextSource:
+    """Where a text comes from, as it is written. A ``?`` after the last path: it may be missing. Raises ``PathError``."""
+    if not 1 <= len(written) <= CHOICES_COUNT_MAX:
+        raise PathError(f"{len(written)} paths to choose from (1 to {CHOICES_COUNT_MAX})")
+    *others, last = written
+    may_be_missing = last.endswith("?") and "{" not in last
+    return TextSource(
+        tuple(_template(one) for one in [*others, last.removesuffix("?") if may_be_missing else last]),
+        may_be_missing=may_be_missing,
+    )
+
+
+def constant(text: str) -> TextSource:
+    """A text that is always the same."""
+    return TextSource(((text,),))
+
+
+def only_path(source: TextSource) -> JsonPath | None:
+    """The path, if the text is what stands at one path and nothing else."""
+    template = source.choices[0]
+    first = template[0]
+    return first if len(source.choices) == len(template) == 1 and isinstance(first, JsonPath) else None
+
+
+def one_path(written: str) -> JsonPath:
+    """A path to a single value. Raises ``PathError``."""
+    path = parse_path(written)
+    if path.has_every:
+        raise PathError(
+            f'"{written[:80]}" leads to several values', "[*] may only stand in  alerts; write [0] for the first item"
+        )
+    return path
+
+
+def words(listed: Iterable[str]) -> frozenset[str]:
+    """Words as they are compared."""
+    return frozenset(word.strip().lower() for word in listed)
+
+
+def status_words(
+    source: TextSource,
+    *,
+    problem: Sequence[str] = (),
+    recovery: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    default: MappedStatus = MappedStatus.FIRING,
+) -> StatusWords:
+    """The words, each for one meaning. Raises ``PathError`` for a word that is to mean two things."""
+    lists = {"problem": words(problem), "recovery": words(recovery), "ignore": words(ignore)}
+    names = list(lists)
+    for number, name in enumerate(names):
+        for other in names[number + 1 :]:
+            if both := lists[name] & lists[other]:
+                raise PathError(
+                    f'the word "{min(both)[:60]}" stands under {name} and under {other}',
+                    "upper and lower case are the same",
+                )
+    return StatusWords(source, **lists, default=default)
+
+
+def _template(written: str) -> Template:
+    if len(written) > TEXT_CHARS_MAX:
+        raise PathError(f"a text of {len(written)} characters (at most {TEXT_CHARS_MAX})")
+    if "{" not in written and "}" not in written:
+        return (one_path(written),)
+    parts: list[str | JsonPath] = []
+    for piece in _PIECE.finditer(written):
+        text = piece[0]
+        if piece[1] is not None:
+            parts.append(one_path(piece[1].strip()))
+        elif text in {"{", "}"}:
+            raise PathError(
+                f"the {text} at character {piece.start() + 1} has no other half",
+                "a brace that is meant is written twice: {{ or }}",
+            )
+        else:
+            parts.append(text[0] if text in {"{{", "}}"} else text)
+    if sum(isinstance(part, JsonPath) for part in parts) > _PATHS_COUNT_MAX:
+        raise PathError(f"a text with more than {_PATHS_COUNT_MAX} paths")
+    return tuple(parts)

@@ -27,11 +27,12 @@ def text_map(value: dict[str, object]) -> dict[str, str]:
     """
     if set(map(type, value.values())) == {str} and "" not in value and "" not in value.values():
         return cast("dict[str, str]", value)
-    texts = {name: inner if isinstance(inner, str) else _as_text(inner) for name, inner in value.items()}
+    texts = {name: inner if isinstance(inner, str) else as_text(inner) for name, inner in value.items()}
     return {name: text for name, text in texts.items() if name and text}
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value that is no string, as JSON; ``null`` is empty."""
     if value is None:
         return ""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -75,7 +76,7 @@ class TextLimiter:
     def measured(self, values: object, fallback: object) -> str:
         """What was measured, in one line: ``B=44.23 C=1`` from Grafana's ``values``, or its ``valueString``, or empty."""
         if isinstance(values, dict) and values:
-            shown = " ".join(f"{name}={_as_text(number)}" for name, number in islice(values.items(), _VALUES_SHOWN_MAX))
+            shown = " ".join(f"{name}={as_text(number)}" for name, number in islice(values.items(), _VALUES_SHOWN_MAX))
             self.cut_count += len(values) > _VALUES_SHOWN_MAX
             return self.line(shown)
         return self.line(fallback) if isinstance(fallback, str) else ""

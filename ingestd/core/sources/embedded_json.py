@@ -1,0 +1,61 @@
+"""JSON inside JSON, and forms: what some senders wrap their alerts in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final, cast
+from urllib.parse import parse_qsl
+
+from ingestd.core.alert import Unreadable
+from ingestd.core.safe_text import storable
+from ingestd.core.sources.json_path import JsonPath, value_at
+from ingestd.core.sources.limits import ReadLimits
+from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
+from ingestd.core.sources.strict_json import load_document
+
+_FORM: Final = re.compile(rb"[A-Za-z0-9_.~%+*\[\]-]{1,200}=[!$-~]*")
+"""A form has no white space, no quotes and a name before its first ``=``: no JSON looks like this."""
+_FIELDS_COUNT_MAX: Final = 1000
+
+
+def unpack(document: object, path: JsonPath, limits: ReadLimits) -> None:
+    """Put the document that a text holds in the place of the text. A text that holds none, or one beyond the limits, stays as it is."""
+    *before, last = path.steps or ("",)
+    holder = value_at(document, JsonPath("", tuple(before), is_absolute=False))
+    text = value_at(holder, JsonPath("", (last,), is_absolute=False))
+    if not isinstance(text, str):
+        return
+    # Never deeper in all than a document may be: readers written with recursion rely on it.
+    found = load_document(text.encode(), replace(limits, depth_max=limits.depth_max - len(path.steps)))
+    if isinstance(found, Unreadable):
+        return
+    if isinstance(holder, dict | list):
+        cast("dict[object, object]", holder)[last] = (
+            found  # whichever it is, this step has just led from it to the text
+        )
+
+
+def is_form(body: bytes) -> bool:
+    """Whether the body is ``name=value&...``, as browsers and some senders write it."""
+    return _FORM.fullmatch(body.strip()) is not None
+
+
+def load_form(body: bytes) -> dict[str, object] | Unreadable:
+    """The fields as an object of texts, or why they cannot be read. Never raises. A name that comes twice is refused, as in JSON."""
+    try:
+        pairs = parse_qsl(
+            body.strip().decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_FIELDS_COUNT_MAX
+        )
+    except ValueError:
+        return unreadable(
+            QuarantineReason.TOO_MANY_VALUES, f"the form has more than {_FIELDS_COUNT_MAX} fields; send fewer"
+        )
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if storable(name) in fields:
+            return unreadable(
+                QuarantineReason.DUPLICATE_KEY, f"the form has the field {quoted(name)} twice; send it once"
+            )
+        fields[storable(name)] = storable(value)
+    return fields
