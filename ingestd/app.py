@@ -212,6 +212,7 @@ class Daemon:
         )
 
     def _find_pagers(self) -> None:
+            ways_of=lambda source: self._current.standing.ways_of(source),
         """In place: the web keeps this mapping over a reload."""
         self._pagers.clear()
         self._pagers.update({name: made for name, made in self._connectors.items() if isinstance(made, Pager)})

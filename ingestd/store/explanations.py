@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Text, func, or_, select, type_coerce
 
@@ -15,7 +15,7 @@ from ingestd.core.incident import AlertState, KnownAlert, Member
 from ingestd.core.matchers import Matcher, MatchOp
 from ingestd.core.names import AlertKey, EnvelopeId, IncidentId
 from ingestd.core.restraint import alert_of
-from ingestd.core.sources import ReadLimits, SourceKind
+from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
 from ingestd.core.watch import Watch
 from ingestd.store import watches
 from ingestd.store.rows import chunks, select_of, value_of
@@ -31,6 +31,18 @@ BODIES_BYTES_MAX = 16 * 1024 * 1024
 
 CANDIDATES_COUNT_MAX = 2000
 """So many alerts of each kind are compared with labels that are asked for, the latest first."""
+
+
+_WORD_FOR_WORD = frozenset({SourceKind.ALERTMANAGER, SourceKind.GRAFANA})
+"""Kinds whose labels stand in the body as they are; a mapping may add some, and mail is written in many ways."""
+
+WaysOf: TypeAlias = Callable[[str], SourceWays]
+"""How the bodies of a source are read, by its name: some can only be read as the configuration says."""
+
+
+def no_ways(_source: str) -> SourceWays:
+    """Nothing is known of any source."""
+    return SourceWays()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Arrival:
     findings: list[Mapping[str, Any]] | None
 
 
-def alert_facts(connection: Connection, key: AlertKey) -> AlertFacts | None:
+def alert_facts(connection: Connection, key: AlertKey, ways_of: WaysOf = no_ways) -> AlertFacts | None:
     """Everything that is known of an alert; None if it was never seen, or is forgotten."""
     row = connection.execute(select_of(alerts, KnownAlert).where(alerts.c.key == key)).first()
     if row is None:
@@ -78,7 +90,7 @@ def alert_facts(connection: Connection, key: AlertKey) -> AlertFacts | None:
     alert = watch.alert if watch else alert_of(member) if member and known.state is not AlertState.HELD else None
     if alert is None:
         found = decided or next(_findings_of(connection, key, known.last_seen_at), None)
-        alert = _from_body(connection, found.envelope_id, key) if found else None
+        alert = _from_body(connection, found.envelope_id, key, ways_of) if found else None
     return AlertFacts(known, alert or (alert_of(member) if member else None), watch, member, decided)
 
 
@@ -127,25 +139,28 @@ def _mentions(key: AlertKey) -> Any:  # noqa: ANN401 (an expression)
     return type_coerce(inbox.c.findings, Text).contains(text, autoescape=True)
 
 
-def _from_body(connection: Connection, envelope_id: EnvelopeId, key: AlertKey) -> Alert | None:
+def _from_body(connection: Connection, envelope_id: EnvelopeId, key: AlertKey, ways_of: WaysOf) -> Alert | None:
     row = connection.execute(
         select(inbox.c.kind, inbox.c.source, inbox.c.body).where(inbox.c.id == envelope_id)
     ).first()
     if row is None:
         return None
-    return next((one for one in _read(row.kind, row.source, row.body) if one.key == key), None)
+    return next((one for one in _read(row.kind, row.source, row.body, ways_of) if one.key == key), None)
 
 
-def _read(kind: str, source: str, body: bytes) -> tuple[Alert, ...]:
+def _read(kind: str, source: str, body: bytes, ways_of: WaysOf) -> tuple[Alert, ...]:
     if kind not in tuple(SourceKind):
         return ()
-    parsed = sources.read(SourceKind(kind), source, bytes(body), ReadLimits())
+    parsed = sources.read(SourceKind(kind), source, bytes(body), ReadLimits(), ways_of(source))
     return parsed.alerts if isinstance(parsed, ParsedEnvelope) else ()
 
 
-def matching_keys(connection: Connection, matchers: Sequence[Matcher], limit: int) -> list[AlertKey]:
+def matching_keys(
+    connection: Connection, matchers: Sequence[Matcher], limit: int, ways_of: WaysOf = no_ways
+) -> list[AlertKey]:
     """Alerts that satisfy all of these, the one that was seen last first: of those held, those in incidents, those of the newest envelopes."""
-    found = {alert.key for alert in _candidates(connection, matchers) if all(one.matches(alert) for one in matchers)}
+    candidates = _candidates(connection, matchers, ways_of)
+    found = {alert.key for alert in candidates if all(one.matches(alert) for one in matchers)}
     seen: dict[AlertKey, datetime] = {}
     for some in chunks(sorted(found)):
         rows = connection.execute(select(alerts.c.key, alerts.c.last_seen_at).where(alerts.c.key.in_(some)))
@@ -153,7 +168,7 @@ def matching_keys(connection: Connection, matchers: Sequence[Matcher], limit: in
     return sorted(seen, key=lambda key: (seen[key], key), reverse=True)[:limit]
 
 
-def _candidates(connection: Connection, matchers: Sequence[Matcher]) -> Iterator[Alert]:
+def _candidates(connection: Connection, matchers: Sequence[Matcher], ways_of: WaysOf) -> Iterator[Alert]:
     query = select_of(watch_table, Watch).order_by(watch_table.c.since.desc()).limit(CANDIDATES_COUNT_MAX)
     for row in connection.execute(query):
         yield value_of(Watch, row).alert
@@ -165,10 +180,10 @@ def _candidates(connection: Connection, matchers: Sequence[Matcher]) -> Iterator
         parts = parts.where(or_(text, in_annotations, members.c.name == word, members.c.source == word))
     for row in connection.execute(parts):
         yield alert_of(value_of(Member, row))
-    yield from _from_newest_bodies(connection, [word.encode() for word in plain])
+    yield from _from_newest_bodies(connection, [word.encode() for word in plain], ways_of)
 
 
-def _from_newest_bodies(connection: Connection, words: Sequence[bytes]) -> Iterator[Alert]:
+def _from_newest_bodies(connection: Connection, words: Sequence[bytes], ways_of: WaysOf) -> Iterator[Alert]:
     sizes = select(inbox.c.seq, func.length(inbox.c.body).label("size")).order_by(inbox.c.seq.desc())
     room = BODIES_BYTES_MAX
     chosen: list[int] = []
@@ -179,8 +194,8 @@ def _from_newest_bodies(connection: Connection, words: Sequence[bytes]) -> Itera
         chosen.append(row.seq)
     query = select(inbox.c.kind, inbox.c.source, inbox.c.body).where(inbox.c.seq.in_(chosen))
     for kind, source, body in connection.execute(query):
-        if all(word in body or word == source.encode() for word in words):
-            yield from _read(kind, source, body)
+        if kind not in _WORD_FOR_WORD or all(word in body or word == source.encode() for word in words):
+            yield from _read(kind, source, body, ways_of)
 
 
 def incident_of_ticket(connection: Connection, word: str) -> IncidentId | None:

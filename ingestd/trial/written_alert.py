@@ -122,9 +122,12 @@ def written_alert(
         "endsAt": ends_at.isoformat() if ends_at else None,
         "valueString": fields.get(VALUE_FIELD),
     }
+    # What other sources make of a body is tried with a payload; alerts that are written down are written as for Alertmanager.
     is_grafana = doors.kinds.get(source) is SourceKind.GRAFANA or source == SourceKind.GRAFANA
+    kind = SourceKind.GRAFANA if is_grafana else SourceKind.ALERTMANAGER
     head: dict[str, object] = {"version": "1", "orgId": 1} if is_grafana else {"version": "4"}
-    parsed = doors.read(source, json.dumps({**head, "alerts": [raw]}).encode())
+    body = json.dumps({**head, "alerts": [raw]}).encode()
+    parsed = sources.read(kind, source, body, doors.limits.get(source) or ReadLimits())
     if isinstance(parsed, Unreadable):
         raise WrittenAlertError(parsed.detail.partition(";")[0].replace("alerts[0].", ""))
     alert = parsed.alerts[0]

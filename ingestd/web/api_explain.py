@@ -44,6 +44,7 @@ async def explain(desk: Desk, _caller: Caller, request: web.Request) -> web.Resp
         external_url=desk.external_url,
         stopped=_stopped(desk),
         has_all=choice_of(request, "all", {"true": True, "false": False}, default="false"),
+        ways_of=desk.ways_of,
     )
     since = request.query.get("since")
     if since is not None:
@@ -116,7 +117,7 @@ def _envelope(connection: Connection, word: str, asked: Asked) -> Answer | None:
 
 
 def _alert(connection: Connection, word: str, asked: Asked) -> Answer | None:
-    facts = explanations.alert_facts(connection, AlertKey(word))
+    facts = explanations.alert_facts(connection, AlertKey(word), asked.ways_of)
     return explained.alert(connection, facts, asked) if facts else None
 
 
@@ -135,8 +136,8 @@ _LOOKS: Final[Mapping[str, Callable[[Connection, str, Asked], Answer | None]]] =
 
 
 def _by_matchers(connection: Connection, matchers: list[Matcher], asked: Asked) -> Answer:
-    keys = explanations.matching_keys(connection, matchers, OTHERS_COUNT_MAX + 1)
-    facts = explanations.alert_facts(connection, keys[0]) if keys else None
+    keys = explanations.matching_keys(connection, matchers, OTHERS_COUNT_MAX + 1, asked.ways_of)
+    facts = explanations.alert_facts(connection, keys[0], asked.ways_of) if keys else None
     if facts is None:
         said = " ".join(one.text for one in matchers)
         hint = "looked for among alerts that are held, those of incidents, and the newest messages; ingestd envelope list shows what came in"

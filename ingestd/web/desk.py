@@ -13,6 +13,7 @@ from ingestd.core.names import Channel, EnvelopeId, PersonName
 from ingestd.core.policy import Policy
 from ingestd.ports import Pager
 from ingestd.store.database import Database
+from ingestd.store.explanations import WaysOf, no_ways
 from ingestd.telemetry.health import Readiness
 from ingestd.telemetry.metrics import Metrics
 
@@ -77,6 +78,8 @@ class Desk:
     """Version, start, connectors, workers: plain values and instants. Counts from the database are added here."""
     test_page: Callable[[PersonName, Channel | None], Awaitable[Sequence[Mapping[str, Any]]]]
     """Sends a test page by one channel or all; a mapping per channel: channel, connector, address_masked, ok, text."""
+    ways_of: WaysOf = no_ways
+    """How the bodies of a source are read now."""
     notice: Callable[[], str] = _nothing_to_say
     """What whoever looks after the daemon should know before they read on; usually empty."""
     new_token: Callable[[], str] = field(default_factory=lambda: SystemIds().token)

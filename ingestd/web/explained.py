@@ -51,6 +51,7 @@ class Asked:
     external_url: str
     stopped: frozenset[str]
     has_all: bool = False
+    ways_of: explanations.WaysOf = explanations.no_ways
 
 
 def incident(connection: Connection, incident_id: IncidentId, asked: Asked) -> dict[str, Any] | None:
