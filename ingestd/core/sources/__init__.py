@@ -16,13 +16,17 @@ from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.mail.reading import read_mail
 from ingestd.core.names import AlertStatus
 from ingestd.core.sources.alertmanager import read_alertmanager
+from ingestd.core.sources.elastic import ELASTALERT2, KIBANA, WATCHER
+from ingestd.core.sources.embedded_json import is_form, load_form
 from ingestd.core.sources.grafana import read_grafana
 from ingestd.core.sources.limits import ReadLimits
-from ingestd.core.sources.quarantine import QuarantineReason
-from ingestd.core.sources.strict_json import load_object
+from ingestd.core.sources.mapped import read_mapped
+from ingestd.core.sources.mapping import JsonMapping
+from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
+from ingestd.core.sources.strict_json import load_document, load_object
 from ingestd.core.sources.ways import SourceWays
 
-__all__ = ["QuarantineReason", "ReadLimits", "SourceKind", "SourceWays", "read"]
+__all__ = ["MAPPED_KINDS", "QuarantineReason", "ReadLimits", "SourceKind", "SourceWays", "read"]
 
 
 class SourceKind(StrEnum):
@@ -31,6 +35,19 @@ class SourceKind(StrEnum):
     ALERTMANAGER = "alertmanager"
     GRAFANA = "grafana"
     EMAIL = "email"
+    JSON = "json"
+    KIBANA = "kibana"
+    WATCHER = "watcher"
+    ELASTALERT2 = "elastalert2"
+
+
+MAPPED_KINDS: Final[Mapping[SourceKind, JsonMapping | None]] = {
+    SourceKind.JSON: None,
+    SourceKind.KIBANA: KIBANA,
+    SourceKind.WATCHER: WATCHER,
+    SourceKind.ELASTALERT2: ELASTALERT2,
+}
+"""The kinds that are read by a mapping: one of ours, or that of the source's configuration."""
 
 
 class _Reader(Protocol):
@@ -69,10 +86,27 @@ def _read(
 ) -> ParsedEnvelope | Unreadable:
     if kind is SourceKind.EMAIL:
         return read_mail(source, body, limits, ways.mail)
+    if kind in MAPPED_KINDS:
+        return _read_mapped(kind, source, body, limits, ways)
     document = load_object(body, limits)
     if isinstance(document, Unreadable):
         return document
     return _READERS[kind](document, source, limits)
+
+
+def _read_mapped(
+    kind: SourceKind, source: str, body: bytes, limits: ReadLimits, ways: SourceWays
+) -> ParsedEnvelope | Unreadable:
+    mapping = MAPPED_KINDS[kind] or ways.mapping
+    if mapping is None:
+        return unreadable(
+            QuarantineReason.NOT_THIS_KIND,
+            f"the source {quoted(source)} has no mapping now: write its section `json`, then retry the envelope",
+        )
+    document = load_form(body) if kind is SourceKind.JSON and is_form(body) else load_document(body, limits)
+    if isinstance(document, Unreadable):
+        return document
+    return read_mapped(document, source, limits, mapping, len(body))
 
 
 def _expiring(alert: Alert, until: datetime) -> Alert:
