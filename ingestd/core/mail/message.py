@@ -44,6 +44,8 @@ _POINTER_CHARS_MAX: Final = 400
 class _Text:
     shown: str
     own: str
+    place: int
+    """Of the part that it is in: texts of one part are one text with something between them."""
 
 
 def read(raw: bytes, limits: LetterLimits) -> Letter:
@@ -55,8 +57,7 @@ def read(raw: bytes, limits: LetterLimits) -> Letter:
         name: tuple(one_line(value, limits.header_chars_max) for value in values)
         for name, values in root.fields.items()
     }
-    own = [own_text(text.own, limits.text_chars_max) for text in texts]
-    words = "\n\n".join(filter(None, own))[: limits.text_chars_max]
+    words = _own_words(texts, limits.text_chars_max)
     senders = root.fields.get("from", ())
     sender = mailbox(senders[0]) if len(senders) == 1 else mailbox("")
     return Letter(
@@ -69,7 +70,7 @@ def read(raw: bytes, limits: LetterLimits) -> Letter:
         text=_joined([text.shown for text in texts], limits, allowance),
         own_text=words,
         attachments=_described(raw, files, limits, allowance),
-        digest=_digest(root.fields, own[0] if own else ""),
+        digest=_digest(root.fields, words),
         cut_count=allowance.cut_count,
         parts=_report(raw, root),
     )
@@ -96,15 +97,15 @@ class _Sorter:
 
     def sorted(self, root: Part) -> tuple[list[_Text], list[Part]]:
         """The texts and the files, each in the order in which they stand."""
-        texts = self._texts(root, is_inner=False)
+        texts = self._texts(root, None)
         return [text for text in texts if text.shown.strip()], self._files
 
-    def _texts(self, part: Part, *, is_inner: bool) -> list[_Text]:
+    def _texts(self, part: Part, parent: Part | None) -> list[_Text]:
         if part.kind.value == "multipart/alternative" and part.is_multipart:
             return self._alternative(part)
         if part.is_multipart:
-            return [text for child in part.children for text in self._texts(child, is_inner=True)]
-        text = self._text_of(part, is_inner=is_inner)
+            return [text for child in part.children for text in self._texts(child, part)]
+        text = self._text_of(part, parent)
         if text is None:
             self._files.append(part)
             return []
@@ -117,7 +118,7 @@ class _Sorter:
         for child in part.children:
             if child.kind.value == "text/x-amp-html":
                 continue
-            found = self._texts(child, is_inner=True)
+            found = self._texts(child, part)
             if all(leaf.kind.value != "text/html" for leaf in child.leaves()):
                 plain = plain or found
             else:
@@ -126,30 +127,37 @@ class _Sorter:
             rich if _is_pointer("".join(text.shown for text in plain), "".join(text.shown for text in rich)) else plain
         )
 
-    def _text_of(self, part: Part, *, is_inner: bool) -> _Text | None:
+    def _text_of(self, part: Part, parent: Part | None) -> _Text | None:
         """The part's text; None if it is a file."""
-        if part.disposition.value == "attachment" or (is_inner and part.file_name):
+        if part.disposition.value == "attachment" or (parent is not None and part.file_name):
             return None
         kind = part.kind.value
+        place = parent.start if parent is not None else -1
         if kind == "text/html":
-            return self._html(part)
+            return self._html(part, place)
         # A multipart message without parts has at least its text.
         if kind == "text/plain" or kind.startswith("multipart/"):
             shown = plain_block(self._decoded(part, 1), self._limits.text_chars_max)
-            return _Text(shown, shown)
+            return _Text(shown, shown, place)
         return None
 
-    def _html(self, part: Part) -> _Text:
+    def _html(self, part: Part, place: int) -> _Text:
         found = from_html(self._decoded(part, _HTML_PER_TEXT), self._limits.text_chars_max)
         if found.is_cut:
             self._allowance.cut()
         most = self._limits.text_chars_max
-        return _Text(plain_block(found.text, most), plain_block(found.own, most))
+        return _Text(plain_block(found.text, most), plain_block(found.own, most), place)
 
     def _decoded(self, part: Part, factor: int) -> str:
         bytes_max = self._limits.text_chars_max * 4 if factor == 1 else self._limits.text_chars_max * factor
         content = content_of(self._raw, part.start, part.end, part.encoding, bytes_max)
         return decoded(content, part.kind.parameter("charset"))
+
+
+def _own_words(texts: Sequence[_Text], chars_max: int) -> str:
+    """Of the first text, and of those beside it: what stands elsewhere is a list's footer, or a log that was shown in place."""
+    own = [own_text(text.own, chars_max) for text in texts if text.place == texts[0].place]
+    return plain_block("\n\n".join(filter(None, own)), chars_max)
 
 
 def _is_pointer(plain: str, rich: str) -> bool:
