@@ -23,6 +23,8 @@ _ARRIVED = ("id", "source", "kind", "received_at", "remote", "body", "state", "n
 BATCH_BYTES_MAX = 8 * 1024**2
 """Bodies that are read into memory for one batch of decisions; a larger one comes alone."""
 NEW, DONE, QUARANTINED = "new", "done", "quarantined"
+RELEASED = "released"
+"""Stands as the reason of an envelope that waits once more because somebody let it through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,20 @@ def retry(connection: Connection, envelope_id: EnvelopeId) -> bool:
         .values(state=NEW, disposition=None, reason=None, detail=None, next_alert=0, findings=None, processed_at=None)
     )
     return changed.rowcount == 1
+
+
+def release(connection: Connection, envelope_id: EnvelopeId) -> bool:
+    """Let a quarantined envelope be read once more, as one that somebody has read and takes for true. False if there is no such one."""
+    is_there = retry(connection, envelope_id)
+    if is_there:
+        connection.execute(update(inbox).where(inbox.c.id == envelope_id).values(reason=RELEASED))
+    return is_there
+
+
+def is_released(connection: Connection, envelope_id: EnvelopeId) -> bool:
+    """Whether somebody let a waiting envelope through by hand."""
+    row = connection.execute(select(inbox.c.reason).where(inbox.c.id == envelope_id, inbox.c.state == NEW)).first()
+    return row is not None and row.reason == RELEASED
 
 
 def report(connection: Connection, envelope_id: EnvelopeId) -> EnvelopeReport | None:

@@ -14,7 +14,7 @@ from itertools import groupby, zip_longest
 from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, text, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.names import EffectKey, EffectKind, IncidentId
+from ingestd.core.names import Channel, EffectKey, EffectKind, IncidentId
 from ingestd.store import dialect
 from ingestd.store.rows import columns_of, row_of, select_of, value_of
 from ingestd.store.schema import HAS_RECEIPT, incidents, is_open, is_unsettled, outbox
@@ -26,6 +26,7 @@ __all__ = [
     "OutboxCount",
     "Turns",
     "by_receipt",
+    "by_receipt_on",
     "claim",
     "counts",
     "drop",
@@ -228,6 +229,15 @@ def by_receipt(connection: Connection, connector: str, receipt_id: str) -> Deliv
     """The delivery that the service knows by this id."""
     query = select_of(outbox, Delivery).where(
         outbox.c.receipt_id == receipt_id, HAS_RECEIPT, outbox.c.connector == connector
+    )
+    row = connection.execute(query).first()
+    return value_of(Delivery, row) if row else None
+
+
+def by_receipt_on(connection: Connection, channel: Channel, receipt_id: str) -> Delivery | None:
+    """The delivery of any connector of a channel that is known by this id."""
+    query = select_of(outbox, Delivery).where(
+        outbox.c.receipt_id == receipt_id, HAS_RECEIPT, outbox.c.channel == channel
     )
     row = connection.execute(query).first()
     return value_of(Delivery, row) if row else None

@@ -25,7 +25,7 @@ def take(connection: Connection, connector: str, news: ReceiptNews, policy: Poli
     """Apply a receipt; None if no delivery is known by its id. A repeat, or news that are older than what is known, change nothing."""
     dialect.serialise_decisions(connection)
     delivery = outbox.by_receipt(connection, connector, news.receipt_id)
-    return None if delivery is None else _apply(connection, delivery, news, policy, now)
+    return None if delivery is None else take_for(connection, delivery, news, policy, now)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
@@ -53,7 +53,7 @@ def give_up(
     decision = Decision()
     delivery = outbox.load(connection, key)
     if delivery is not None and delivery.receipt_due_at is not None and news is not None:
-        decision = _apply(connection, delivery, news, policy, now) or decision
+        decision = take_for(connection, delivery, news, policy, now) or decision
         delivery = outbox.load(connection, key)
     if delivery is None or delivery.receipt_due_at is None:
         return decision
@@ -67,9 +67,10 @@ def give_up(
     return _write_for_all(connection, delivery, incident, settle, now)
 
 
-def _apply(
+def take_for(
     connection: Connection, delivery: Delivery, news: ReceiptNews, policy: Policy, now: datetime
 ) -> Decision | None:
+    """Apply news of a delivery that is known already; None if its incident is forgotten."""
     incident = incident_store.load(connection, delivery.incident_id)
     if incident is None:
         return None

@@ -5,6 +5,8 @@ No label holds text of a user: only names from the configuration and words from 
 
 from __future__ import annotations
 
+import contextlib
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from ingestd import __version__
@@ -20,6 +22,7 @@ class Metrics:
         r = self.registry
         Info("ingestd_build", "Version of ingestd.", registry=r).info({"version": __version__})
         self._count_what_comes_in(r)
+        self._count_mailboxes(r)
         self._count_what_goes_out(r)
         self._count_what_concerns_the_daemon(r)
         self._count_what_proves_that_paging_works(r)
@@ -30,6 +33,9 @@ class Metrics:
         )
         self.refused = Counter(
             "ingestd_envelopes_refused_total", "Requests that were not stored.", ["source", "reason"], registry=r
+        )
+        self.smtp_connections = Gauge(
+            "ingestd_smtp_connections", "Connections of the listener for mail that are open.", registry=r
         )
         self.intake_seconds = Histogram(
             "ingestd_intake_seconds",
@@ -45,6 +51,12 @@ class Metrics:
         )
         self.quarantined = Counter(
             "ingestd_envelopes_quarantined_total", "Envelopes that could not be read.", ["source", "reason"], registry=r
+        )
+        self.mails = Counter(
+            "ingestd_mails_without_alert_total",
+            "Mail that brought no alert, by what it was and why.",
+            ["source", "disposition", "reason"],
+            registry=r,
         )
         self.alerts = Counter(
             "ingestd_alerts_received_total", "Alerts by verdict.", ["source", "verdict", "reason"], registry=r
@@ -68,6 +80,22 @@ class Metrics:
         self.exhausted = Counter(
             "ingestd_escalations_exhausted_total", "Escalations that ended without an answer.", registry=r
         )
+
+    def _count_mailboxes(self, r: CollectorRegistry) -> None:
+        self.mailbox_mails = Counter(
+            "ingestd_mailbox_mails_total", "Messages fetched from a mailbox, by result.", ["account", "result"], registry=r
+        )
+        self.mailbox_failures = Counter(
+            "ingestd_mailbox_failures_total", "What went wrong with a mailbox.", ["account", "reason"], registry=r
+        )
+        self.mailbox_at = Gauge(
+            "ingestd_mailbox_last_success_timestamp_seconds", "When it was last read.", ["account"], registry=r
+        )
+
+    def forget_mailbox(self, account: str) -> None:
+        """It is not read any more: its last success would only look late."""
+        with contextlib.suppress(KeyError):
+            self.mailbox_at.remove(account)
 
     def _count_what_goes_out(self, r: CollectorRegistry) -> None:
         self.deliveries = Counter(

@@ -20,9 +20,10 @@ from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.decide import decide_alerts, decide_drill
 from ingestd.core.draft import Snapshot
 from ingestd.core.effects import Decision, Finding, JoinReason, Verdict
-from ingestd.core.names import EnvelopeId
+from ingestd.core.mail.mail_words import BY_STRANGERS
+from ingestd.core.names import EnvelopeId, IncidentId
 from ingestd.core.sources import ReadLimits, SourceWays
-from ingestd.store import apply, dialect, drills, inbox, incidents, roster, snapshot
+from ingestd.store import apply, dialect, drills, inbox, incidents, mail_filing, roster, snapshot
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
 from ingestd.telemetry import log_events
@@ -30,6 +31,7 @@ from ingestd.telemetry.metrics import Metrics
 from ingestd.workers import mail_taking, self_report
 from ingestd.workers.current import Current, Standing
 from ingestd.workers.mail_taking import MailTaken
+from ingestd.workers.mail_telling import MailTelling
 from ingestd.workers.wake import Wake
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -56,6 +58,8 @@ class BatchReport:
     parsed: list[tuple[str, ParsedEnvelope]] = field(default_factory=list)
     findings: list[tuple[str, Finding]] = field(default_factory=list)
     """Source and finding."""
+    mails: list[tuple[Envelope, MailTaken]] = field(default_factory=list)
+    """Mail that brought no alert."""
     connectors: dict[str, None] = field(default_factory=dict)
     """For which deliveries were queued, in that order."""
     has_deadlines: bool = False
@@ -158,8 +162,10 @@ def process_batch(
         if envelope.kind == drill.KIND:
             _decide_drill(connection, report, envelope, standing, now)
             continue
-        is_mail = envelope.kind == sources.SourceKind.EMAIL
-        parsed = mail_taking.take(connection, envelope, standing, now) if is_mail else last.read(envelope, standing)
+        if envelope.kind == sources.SourceKind.EMAIL:
+            parsed = _open_mail(connection, report, slices, envelope, standing, now)
+        else:
+            parsed = last.read(envelope, standing)
         if isinstance(parsed, MailTaken):
             _end_mail(connection, report, envelope, parsed, now)
             continue
@@ -215,15 +221,36 @@ def _decide_drill(
     report.envelopes.append((envelope, word, ""))
 
 
+def _open_mail(
+    connection: Connection,
+    report: BatchReport,
+    slices: list[_Slice],
+    envelope: Envelope,
+    standing: Standing,
+    now: datetime,
+) -> ParsedEnvelope | Unreadable | MailTaken:
+    """The alerts of a mail, or what became of it. What it may speak of is decided before it."""
+    mail = mail_taking.opened(connection, envelope, standing)
+    if isinstance(mail, Unreadable):
+        return mail
+    if slices and mail.needs_what_came_before:
+        _decide(connection, report, slices, standing, now)
+        slices.clear()
+    return mail_taking.take(connection, mail, standing, now)
+
+
 def _end_mail(connection: Connection, report: BatchReport, envelope: Envelope, taken: MailTaken, now: datetime) -> None:
-    """A mail that brings no alert has its one disposition already."""
+    """A mail that brings no alert has its one disposition. One that is put aside wakes nobody: strangers can send such mail."""
     for decision in taken.decisions:
         report.note(decision)
     why = (taken.reason, taken.detail)
-    inbox.mark_done(
-        connection, envelope.id, disposition=taken.disposition, alert_count=0, findings=[], now=now, why=why
-    )
-    report.envelopes.append((envelope, taken.disposition, ""))
+    if taken.is_put_aside:
+        inbox.quarantine(connection, envelope.id, reason=taken.reason, detail=taken.detail, now=now)
+    else:
+        inbox.mark_done(
+            connection, envelope.id, disposition=taken.disposition, alert_count=0, findings=[], now=now, why=why
+        )
+    report.mails.append((envelope, taken))
 
 
 def _finish(
@@ -245,16 +272,28 @@ def _finish(
     word = disposition_of(findings)
     count = len(part.parsed.alerts)
     refused = part.parsed.refused
+    _file_mail(connection, envelope, findings)
     unread = (PARTLY_UNREADABLE, f"{len(refused)} not read, the first: {refused[0].detail}") if refused else None
     inbox.mark_done(
         connection, envelope.id, disposition=word, alert_count=count, findings=findings, now=now, unread=unread
     )
     report.envelopes.append((envelope, word, unread[0] if unread else ""))
     report.parsed.append((envelope.source, part.parsed))
+    if unread and all(one.reason in BY_STRANGERS for one in refused):
+        return
     if unread:
         report.note(self_report.unreadable(connection, envelope, Unreadable(*unread), standing.policy, now))
     else:
         report.note(self_report.readable(connection, envelope.source, standing.policy, now))
+
+
+def _file_mail(connection: Connection, envelope: Envelope, findings: Sequence[dict[str, Any]]) -> None:
+    """Remember which incident a mail came to belong to: later mail refers to it."""
+    if envelope.kind != sources.SourceKind.EMAIL:
+        return
+    incident = next((finding["incident"] for finding in findings if finding["incident"]), None)
+    if incident is not None:
+        mail_filing.belongs(connection, envelope.source, envelope.id, IncidentId(incident))
 
 
 def _quarantine(
@@ -280,6 +319,7 @@ class Processor:
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
+        self._mail_telling = MailTelling(metrics)
         self._alone_count = 0
         """How many envelopes are still decided one by one, since one of them breaks the decision."""
         self._poison: frozenset[EnvelopeId] = frozenset()
@@ -324,6 +364,13 @@ class Processor:
                     source=envelope.source,
                     disposition=disposition,
                 )
+        for envelope, taken in report.mails:
+            self._mail_telling.tell(envelope, taken, self._clock.now())
+        self._tell_alerts(report)
+        self._wake.after(report.connectors, has_deadlines=report.has_deadlines)
+
+    def _tell_alerts(self, report: BatchReport) -> None:
+        metrics = self._metrics
         for source, parsed in report.parsed:
             if parsed.cut_count:
                 metrics.cut_texts.labels(source).inc(parsed.cut_count)
@@ -339,7 +386,6 @@ class Processor:
             if finding.join is JoinReason.OPENED:
                 metrics.incidents_opened.inc()
                 log.info(log_events.INCIDENT_CHANGED, incident=finding.incident_id, change="opened", rule=finding.rule)
-        self._wake.after(report.connectors, has_deadlines=report.has_deadlines)
 
     async def idle_seconds(self) -> float:
         """Envelopes ring the bell; waiting is only a safety net."""
