@@ -133,7 +133,14 @@ class Daemon:
         self.watch = EngineWatch(lambda: self.engine.cycle_counts)
         self.readiness.watch(self.watch)
         await self.engine.start(is_only_daemon=config.database.is_sqlite)
-        self.gate = Gate(self.database, ambient.clock, ambient.ids, self.metrics, self.engine.wake.processor.ring)
+        self.gate = Gate(
+            self.database,
+            ambient.clock,
+            ambient.ids,
+            self.metrics,
+            self.engine.wake.processor.ring,
+            on_missed=self.engine.missed,
+        )
         await self._listen(listen_at or (config.server.listen.host, config.server.listen.port))
         self.readiness.ready("listener")
         self.report.started()

@@ -128,6 +128,7 @@ def _known_as(
         starts_at=alert.starts_at,
         ended_at=None,
         cleared_seen_at=None,
+        expires_at=alert.expires_at,
     )
 
 

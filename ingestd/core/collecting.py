@@ -66,10 +66,11 @@ def _adopt(draft: Draft, parent: Incident, child: Incident, policy: Policy) -> I
         if member.state is AlertState.CLEARED:
             continue
         before = draft.watch(member.key)
+        again_at = draft.now + timedelta(seconds=RECHECK_SECONDS)
         draft.put_watch(
             Watch(
                 key=member.key,
-                due_at=draft.now + timedelta(seconds=RECHECK_SECONDS),
+                due_at=min([again_at, *([before.due_at] if before else [])]),
                 alert=before.alert if before else alert_of(member),
                 rule=child.rule,
                 dedup_key=child.dedup_key,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ingestd.core.attendance import Attendance
 from ingestd.core.effects import (
     LATER_LANE,
     ContactNews,
@@ -46,6 +47,8 @@ class Snapshot:
     """How many open incidents each person is in charge of; read where somebody may be assigned."""
     last_assigned: Mapping[str, PersonName] = field(default_factory=dict)
     """Who was assigned last, by team; read where somebody may be assigned."""
+    attendance: Attendance | None = None
+    """Since when the daemon could hear; None if that is no question, as in a rehearsal."""
 
 
 class Draft:
@@ -145,6 +148,11 @@ class Draft:
     def silences(self) -> tuple[Silence, ...]:
         """Every silence that is not over."""
         return self._snapshot.silences
+
+    @property
+    def attendance(self) -> Attendance | None:
+        """Since when the daemon could hear."""
+        return self._snapshot.attendance
 
     def watch(self, key: AlertKey) -> Watch | None:
         """The watch that is kept on the alert."""

@@ -38,6 +38,8 @@ class KnownAlert:
     """When the sender says that it ended; the instant of receipt if it did not say."""
     cleared_seen_at: datetime | None
     """When the resolve was received."""
+    expires_at: datetime | None = None
+    """As in ``Alert``, as it was said last; None of what has cleared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import correlate, lifecycle, restraint
+from ingestd.core import correlate, expiry, lifecycle, restraint
 from ingestd.core.admit import admit, member_of, name_of, watch_over
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
@@ -44,7 +44,7 @@ def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
     if judged.verdict is Verdict.STALE:
         return None
     if judged.verdict is Verdict.REPEAT:
-        _repeat(draft, alert, known, own, judged)
+        _repeat(draft, sighting, known, own, judged)
         return None
     return _end(draft, alert, known, own, judged, policy)
 
@@ -59,12 +59,13 @@ def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId |
         draft.end_watch(alert.key)
         draft.find(unchanged)
         return None
-    if watch.auto_resolve_seconds is not None:
-        clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
-        if clears_at <= draft.now:
-            judged = Judgement(Verdict.RESOLVE, VerdictReason.AUTO_RESOLVED)
-            draft.find(Finding(alert.key, judged.verdict, judged.reason, unchanged.incident_id))
-            return _end(draft, alert, known, own, judged, policy)
+    clears_at = expiry.clears_at(known, watch, draft.attendance)
+    if clears_at is not None and clears_at <= draft.now:
+        judged = Judgement(Verdict.RESOLVE, VerdictReason.AUTO_RESOLVED)
+        draft.find(Finding(alert.key, judged.verdict, judged.reason, unchanged.incident_id))
+        return _end(draft, alert, known, own, judged, policy)
+    # What it was good for when its watch was made may be long past: it has been said again since.
+    sighting = replace(sighting, alert=replace(alert, expires_at=clears_at), received=sighting.as_received)
     if known.state is AlertState.HELD:
         label = sighting.label or classify(alert, policy.ruleset, draft.now)
         judged = Judgement(Verdict.NEW, VerdictReason.STILL_HELD)
@@ -72,7 +73,7 @@ def look_again(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId |
         touched = admit(draft, sighting, label, known, own, judged, policy)
         after = draft.alert(alert.key)
         assert after is not None, "what was admitted is known"
-        draft.put_alert(replace(after, last_seen_at=known.last_seen_at))
+        draft.put_alert(replace(after, last_seen_at=known.last_seen_at, expires_at=known.expires_at))
         _keep_end(draft, watch, known)
         return touched
     if watch.held is not None and own is not None and own.state.is_open:
@@ -121,16 +122,16 @@ def _keep_end(draft: Draft, before: Watch, known: KnownAlert) -> None:
     watch = draft.watch(known.key)
     if watch is None or watch.auto_resolve_seconds is None or before.auto_resolve_seconds is None:
         return
-    clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
-    draft.put_watch(replace(watch, due_at=max(draft.now, min(watch.due_at, clears_at))))
+    clears_at = expiry.clears_at(known, watch, draft.attendance)
+    draft.put_watch(replace(watch, due_at=max(draft.now, min(watch.due_at, clears_at or watch.due_at))))
 
 
 def _watch_for_the_end(draft: Draft, watch: Watch, known: KnownAlert) -> None:
-    if watch.auto_resolve_seconds is None:
+    clears_at = expiry.clears_at(known, watch, draft.attendance)
+    if clears_at is None:
         draft.end_watch(watch.key)
-        return
-    clears_at = known.last_seen_at + timedelta(seconds=watch.auto_resolve_seconds)
-    draft.put_watch(replace(watch, held=None, by="", due_at=clears_at))
+    else:
+        draft.put_watch(replace(watch, held=None, by="", due_at=clears_at))
 
 
 def _remember_the_end(draft: Draft, alert: Alert) -> None:
@@ -149,11 +150,23 @@ def _remember_the_end(draft: Draft, alert: Alert) -> None:
     )
 
 
-def _repeat(draft: Draft, alert: Alert, known: KnownAlert, own: Incident | None, judged: Judgement) -> None:
-    """Still there: remember when it was seen and its newest words; tell nobody."""
+def _repeat(draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident | None, judged: Judgement) -> None:
+    """Still there: remember when it was seen and its newest words; tell nobody.
+
+    Its watch stays as it is: when that is due, it sees that the alert was said again.
+    """
+    alert = sighting.alert
     draft.put_alert(
-        replace(known, state=AlertState.FIRING, last_seen_at=draft.now, starts_at=alert.starts_at or known.starts_at)
+        replace(
+            known,
+            state=AlertState.FIRING,
+            last_seen_at=draft.now,
+            starts_at=alert.starts_at or known.starts_at,
+            expires_at=alert.expires_at,
+        )
     )
+    if expiry.is_sooner(alert, known) and own is not None:
+        _watch_sooner(draft, sighting, own)
     member = draft.member(known.incident_id, alert.key)
     if own is None or member is None:
         return
@@ -162,6 +175,27 @@ def _repeat(draft: Draft, alert: Alert, known: KnownAlert, own: Incident | None,
         draft.put_member(fresh)
     if judged.reason is VerdictReason.BACK_IN_SIGHT:
         draft.note(own, "alert-fired", f"back in sight and still firing: {name_of(alert)}", reason=judged.reason)
+
+
+def _watch_sooner(draft: Draft, sighting: Sighting, own: Incident) -> None:
+    """It clears by silence, and did not before, or much later."""
+    watch, expires_at = draft.watch(sighting.alert.key), sighting.alert.expires_at
+    assert expires_at is not None, "what expires sooner expires"
+    if watch is not None:
+        draft.put_watch(replace(watch, due_at=min(watch.due_at, expires_at)))
+        return
+    draft.put_watch(
+        Watch(
+            key=sighting.alert.key,
+            due_at=expires_at,
+            alert=sighting.as_received,
+            rule=own.rule,
+            dedup_key=own.dedup_key,
+            held=None,
+            by="",
+            since=draft.now,
+        )
+    )
 
 
 def _end(
@@ -185,6 +219,7 @@ def _end(
                 last_seen_at=draft.now,
                 ended_at=alert.ends_at or draft.now,
                 cleared_seen_at=_cleared_seen_at(draft, judged),
+                expires_at=None,
             )
         )
         return None
@@ -224,13 +259,20 @@ def _cleared_seen_at(draft: Draft, judged: Judgement) -> datetime | None:
 
 def _end_alert(draft: Draft, alert: Alert, known: KnownAlert, judged: Judgement, state: AlertState) -> None:
     ended_at = alert.ends_at or draft.now
-    cleared_seen_at = _cleared_seen_at(draft, judged) if state is AlertState.CLEARED else None
+    is_cleared = state is AlertState.CLEARED
     draft.put_alert(
-        replace(known, state=state, last_seen_at=draft.now, ended_at=ended_at, cleared_seen_at=cleared_seen_at)
+        replace(
+            known,
+            state=state,
+            last_seen_at=draft.now,
+            ended_at=ended_at,
+            cleared_seen_at=_cleared_seen_at(draft, judged) if is_cleared else None,
+            expires_at=None if is_cleared else known.expires_at,
+        )
     )
     member = draft.member(known.incident_id, known.key)
     if member is not None:
-        cleared_at = draft.now if state is AlertState.CLEARED else None
+        cleared_at = draft.now if is_cleared else None
         draft.put_member(replace(member, state=state, cleared_at=cleared_at))
 
 

@@ -59,7 +59,7 @@ class _Arrival:
 
 
 class Gate:
-    """Takes envelopes and says when they are on disk. ``on_stored`` is called after each commit."""
+    """Takes envelopes and says when they are on disk. ``on_stored`` is called after each commit, ``on_missed`` where something is not kept."""
 
     def __init__(
         self,
@@ -69,12 +69,14 @@ class Gate:
         metrics: Metrics,
         on_stored: Callable[[], None],
         limits: GateLimits = GateLimits(),  # noqa: B008 (a frozen value)
+        on_missed: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._seconds = metrics.intake_seconds
         self._on_stored = on_stored
+        self._on_missed = on_missed
         self._limits = limits
         self._waiting: deque[_Arrival] = deque()
         self._count = 0
@@ -117,9 +119,11 @@ class Gate:
         Raises ``StoreBusy`` (``QueueFull``) if it is not even taken: then ``settle`` is not called.
         """
         if self._is_stalled:
+            self._on_missed()
             raise StoreBusy("the database has not answered for too long")
         size = len(body)
         if self._count >= self._limits.waiting_count_max or self._bytes + size > self._limits.waiting_bytes_max:
+            self._on_missed()
             raise QueueFull(f"{self._count} envelopes of {self._bytes} bytes wait to be stored")
         loop = asyncio.get_running_loop()
         envelope = Envelope(self._ids.envelope(), source, kind, self._clock.now(), remote, body)
@@ -174,6 +178,7 @@ class Gate:
         try:
             replayed = await self._database.run(_store, batch)
         except Exception as error:  # noqa: BLE001 (whatever the database says, it is told to those who wait)
+            self._on_missed()
             why = str(getattr(error, "orig", error))  # SQLAlchemy's own text would show the bodies
             log.error(log_events.ENVELOPE_NOT_STORED, count=len(batch), error=why)  # noqa: TRY400 (a traceback shows them too)
             _refuse(batch, why)
@@ -194,6 +199,7 @@ class Gate:
     def _give_up(self, batch: list[_Arrival]) -> None:
         """The commit takes too long. What the database has got stays counted until it answers; the rest is let go."""
         self._is_stalled = True
+        self._on_missed()
         log.error(log_events.ENVELOPE_NOT_STORED, count=self._count, error="the database does not answer")
         rest = list(self._waiting)
         self._waiting.clear()

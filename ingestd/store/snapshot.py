@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, select
 
+from ingestd.core import expiry
 from ingestd.core.alert import Alert
 from ingestd.core.draft import Snapshot
 from ingestd.core.incident import Incident, KnownAlert, Member
@@ -17,7 +19,7 @@ from ingestd.core.needs import needs_of
 from ingestd.core.policy import AssignBy, Policy
 from ingestd.core.sighting import Cause, Sighting, sight
 from ingestd.core.watch import Watch
-from ingestd.store import dialect, explaining, watches
+from ingestd.store import attendance, dialect, explaining, watches
 from ingestd.store import incidents as incident_store
 from ingestd.store.rows import chunks, select_of, value_of
 from ingestd.store.schema import alerts, incidents, members
@@ -45,7 +47,8 @@ def load_due(
     connection: Connection, due: Sequence[Watch], policy: Policy, now: datetime
 ) -> tuple[list[Sighting], Snapshot]:
     """The same for alerts whose watch is due."""
-    return _load(connection, [(watch.alert, 0, Cause.WATCH_DUE) for watch in due], policy, now)
+    sightings, known = _load(connection, [(watch.alert, 0, Cause.WATCH_DUE) for watch in due], policy, now)
+    return sightings, replace(known, attendance=attendance.load(connection))
 
 
 def _load(
@@ -106,10 +109,14 @@ def _watches(
     keys = set(explained) | {
         one.alert.key
         for one in sightings
-        if one.cause is Cause.WATCH_DUE
-        or (one.alert.key in known and (one.label is not None or one.alert.status is AlertStatus.RESOLVED))
+        if one.cause is Cause.WATCH_DUE or (one.alert.key in known and _bears_on_watch(one, known[one.alert.key]))
     }
     return watches.of_alerts(connection, keys) | watches.of_things(connection, threshold_keys)
+
+
+def _bears_on_watch(sighting: Sighting, known: KnownAlert) -> bool:
+    alert = sighting.alert
+    return sighting.label is not None or alert.status is AlertStatus.RESOLVED or expiry.is_sooner(alert, known)
 
 
 def _known(connection: Connection, keys: Iterable[AlertKey]) -> dict[AlertKey, KnownAlert]:
@@ -144,6 +151,12 @@ def _members(
             for row in connection.execute(query):
                 found[row.incident_id, row.key] = value_of(Member, row)
     return found
+
+
+def keys_with(connection: Connection, prefix: str) -> list[AlertKey]:
+    """The keys of the alerts that begin so, in order."""
+    query = select(alerts.c.key).where(alerts.c.key.startswith(prefix, autoescape=True)).order_by(alerts.c.key)
+    return [AlertKey(key) for key in connection.execute(query).scalars()]
 
 
 def known_of(connection: Connection, key: AlertKey) -> KnownAlert | None:

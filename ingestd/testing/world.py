@@ -215,7 +215,14 @@ class World:
                 http=self.watcher,
                 audit_seconds=self.audit_seconds,
             )
-            self.gate = Gate(self.database, ambient.clock, ambient.ids, self.metrics, self.engine.wake.processor.ring)
+            self.gate = Gate(
+                self.database,
+                ambient.clock,
+                ambient.ids,
+                self.metrics,
+                self.engine.wake.processor.ring,
+                on_missed=self.engine.missed,
+            )
             await self.engine.start(is_only_daemon=True)
 
         self.is_running = True

@@ -64,6 +64,8 @@ class Engine:
         self._metrics = metrics
         self._processor = processor = Processor(database, current, clock, metrics, self.wake)
         timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
+        self.missed = timekeeper.missed
+        """To be called by whoever could not store what came: silence says nothing then."""
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
         self.dispatchers: dict[str, Dispatcher] = {}
         receipts = ReceiptWatch(database, current, clock, metrics, self.wake, self.dispatchers)

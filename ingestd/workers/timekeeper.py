@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
+from ingestd.core.attendance import ATTEND_SECONDS, Attendance, is_break
 from ingestd.core.decide import decide_alerts, decide_deadline
 from ingestd.core.effects import Deadline, DeadlineKind, Decision, JoinReason
 from ingestd.core.incident import Incident
 from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
-from ingestd.store import apply, dialect, incidents, roster, snapshot, storms, watches
+from ingestd.store import apply, attendance, dialect, incidents, roster, snapshot, storms, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -61,17 +63,32 @@ def _page_waits(connection: Connection, incident: Incident, now: datetime) -> bo
     return storms.page_waits(connection, incident.id, escalation.people, escalation.level, now, WAITED_FOR_MAX)
 
 
-def keep_watches(connection: Connection, policy: Policy, now: datetime, limit: int) -> Decision:
-    """Look again at every alert whose watch is due, in the caller's transaction; at most ``limit``, all in one decision."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What looking at the watches came to, and the attendance before and after."""
+
+    decision: Decision
+    before: Attendance | None = None
+    after: Attendance | None = None
+
+
+def keep_watches(
+    connection: Connection, policy: Policy, now: datetime, limit: int, *, has_missed: bool = False
+) -> Kept:
+    """Look again at every alert whose watch is due, in the caller's transaction; at most ``limit``, all in one decision.
+
+    ``has_missed``: since the last look something came that could not be stored, so that silence says nothing.
+    """
     dialect.serialise_decisions(connection)
+    before, after = attendance.keep(connection, now, has_missed=has_missed)
     due = watches.due(connection, now, limit)
     if not due:
-        return Decision()
+        return Kept(Decision(), before, after)
     policy = roster.effective(connection, policy, now)
     sightings, known = snapshot.load_due(connection, due, policy, now)
     decision = decide_alerts(sightings, known, policy, now)
     apply.write(connection, decision, now)
-    return decision
+    return Kept(decision, before, after)
 
 
 def postpone_first_watch(connection: Connection, now: datetime) -> str:
@@ -105,6 +122,14 @@ class Timekeeper:
         """The same of watches."""
         self._followed = ""
         """The version of the rules by which everything that is held back has been looked at, or is due."""
+        self._missed_count = 0
+        """How often something could not be stored in this life."""
+        self._missed_count_told = 0
+        self._is_attending = False
+
+    def missed(self) -> None:
+        """Something came and could not be stored: what is not said again for now may well still fire."""
+        self._missed_count += 1
 
     async def run_once(self) -> bool:
         """Decide what is due; true if there may be more. What breaks the decision is put off: it cannot stop the others."""
@@ -136,8 +161,10 @@ class Timekeeper:
     async def _keep_watches(self) -> bool:
         limit = 1 if self._watch_alone_count else WATCH_BATCH_COUNT
         now = self._clock.now()
+        missed_count = self._missed_count
+        look = partial(keep_watches, has_missed=missed_count != self._missed_count_told)
         try:
-            decision = await self._database.run(keep_watches, self._current.policy, now, limit)
+            kept = await self._database.run(look, self._current.policy, now, limit)
         except Exception as error:
             if dialect.is_trouble(error):
                 raise
@@ -147,6 +174,11 @@ class Timekeeper:
             self._watch_alone_count = WATCH_BATCH_COUNT
             return True
         self._watch_alone_count = max(0, self._watch_alone_count - 1)
+        self._missed_count_told = missed_count
+        self._is_attending = kept.after is not None
+        if kept.after is not None and is_break(kept.before, kept.after):
+            log.warning(log_events.ATTENDANCE_BROKEN, since=kept.after.since, patient_until=kept.after.patient_until)
+        decision = kept.decision
         self._tell(decision)
         for finding in decision.findings:
             if finding.join is JoinReason.OPENED:
@@ -166,7 +198,8 @@ class Timekeeper:
                 )
 
     async def idle_seconds(self) -> float:
-        """Until the next deadline, or until the next watch is due."""
+        """Until the next deadline, or until the next watch is due; not for long while anything clears by silence."""
         dues = [await self._database.read(read) for read in (incidents.next_deadline_at, watches.next_due_at)]
         due_at = min((due for due in dues if due is not None), default=None)
-        return 3600.0 if due_at is None else max(0.001, (due_at - self._clock.now()).total_seconds())
+        longest = float(ATTEND_SECONDS) if self._is_attending else 3600.0
+        return longest if due_at is None else min(longest, max(0.001, (due_at - self._clock.now()).total_seconds()))

@@ -138,7 +138,7 @@ def test_what_a_silence_keeps_back_is_looked_at_as_soon_as_somebody_ends_it(begi
         assert expired is not None
         assert (expired.is_first, expired.released_count, expired.silence.ends_at) == (True, 2, ended_at)
     with begin() as connection:
-        decision = keep_watches(connection, POLICY, ended_at, 50)
+        decision = keep_watches(connection, POLICY, ended_at, 50).decision
         assert [finding.verdict for finding in decision.findings] == [Verdict.NEW, Verdict.NEW]
         assert len(decision.incidents) == 1
         assert silences.held_count(connection, silence_id) == 0
