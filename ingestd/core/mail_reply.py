@@ -6,33 +6,21 @@ among the references that a mail program copies from the page.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from ingestd.core.mail.automatic import AutomaticKind, has_bounce_subject, kind_of
 from ingestd.core.mail.letter import Letter, LetterLimits
 from ingestd.core.mail.message import read as read_letter
+from ingestd.core.mail.reply_tokens import tokens_of
 from ingestd.core.safe_text import plain_block
 
 MESSAGE_BYTES_MAX: Final = 65_536
 """The beginning of a message is enough: what stands behind is quoted text and attachments."""
-TOKEN_LENGTH: Final = 15
-REFERENCE_PREFIX: Final = "reply."
-"""``<reply.TOKEN@host>`` stands among the references of a page, and so of what answers it."""
-
 _TEXT_CHARS_MAX: Final = 4000
 _LIMITS: Final = LetterLimits(
     message_bytes_max=MESSAGE_BYTES_MAX, parts_max=20, depth_max=4, text_chars_max=_TEXT_CHARS_MAX * 4
 )
-_VALUE_CHARS_MAX: Final = 2000
-_TOKENS_MAX: Final = 10
-
-_TOKEN: Final = f"[a-z2-7]{{{TOKEN_LENGTH}}}"
-_IN_RECIPIENT: Final = re.compile(rf"(?<![a-z0-9])({_TOKEN})@", re.IGNORECASE)
-_IN_REFERENCE: Final = re.compile(rf"<{re.escape(REFERENCE_PREFIX)}({_TOKEN})@", re.IGNORECASE)
-# What the mail server itself says of the envelope comes before what the sender wrote.
-_RECIPIENT_HEADERS: Final = ("x-original-to", "delivered-to", "envelope-to", "to", "cc")
 # An invitation is written by a person, and answers nothing.
 _NO_ANSWERS: Final = ("text/calendar", "message/delivery-status")
 
@@ -56,27 +44,15 @@ def read(raw: bytes) -> MailReply:
     letter = read_letter(raw[:MESSAGE_BYTES_MAX], _LIMITS)
     return MailReply(
         id=letter.digest,
-        tokens=tokens_of(letter),
+        tokens=tokens_of(letter.headers, letter.references),
         sender=letter.sender,
         text=plain_block(letter.own_text, _TEXT_CHARS_MAX),
-        is_automatic=_is_automatic(letter),
+        is_automatic=is_automatic(letter),
     )
 
 
-def tokens_of(letter: Letter) -> tuple[str, ...]:
-    """What may bind the letter to a page: at most ten, likely ones first."""
-    found: list[str] = []
-    for name in _RECIPIENT_HEADERS:
-        for value in letter.headers.get(name, ())[:5]:
-            found += _IN_RECIPIENT.findall(value[:_VALUE_CHARS_MAX])
-    for name in ("in-reply-to", "references"):
-        for value in letter.headers.get(name, ())[:2]:
-            # The newest reference stands last.
-            found += reversed(_IN_REFERENCE.findall(value))
-    return tuple(dict.fromkeys(token.lower() for token in found))[:_TOKENS_MAX]
-
-
-def _is_automatic(letter: Letter) -> bool:
+def is_automatic(letter: Letter) -> bool:
+    """Whether the letter must not count as an answer of a person."""
     if kind_of(letter) is not AutomaticKind.NONE or has_bounce_subject(letter):
         return True
     return letter.first("content-type").lower().startswith(_NO_ANSWERS)

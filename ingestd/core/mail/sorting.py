@@ -18,6 +18,7 @@ from ingestd.core.mail.mail_words import MailDisposition, MailReason
 from ingestd.core.mail.proof import Proof, Refusal, proof_of, refusal_of
 from ingestd.core.mail.reply_tokens import tokens_of
 from ingestd.core.mail.trust import Trust
+from ingestd.core.mail_reply import is_automatic
 from ingestd.core.safe_text import one_line
 
 HOPS_MAX: Final = 50
@@ -72,7 +73,7 @@ def sort(letter: Letter, arrival: Arrival, trust: Trust, *, is_released: bool = 
     if kind is AutomaticKind.ABSENCE:
         return Sorted(MailWay.ENDED, MailDisposition.ABSENCE, MailReason.ABSENCE_NOTE, _about(letter))
     tokens = tokens_of(letter.headers, letter.references, arrival.recipients)
-    if tokens and kind is not AutomaticKind.NONE:
+    if tokens and (kind is not AutomaticKind.NONE or is_automatic(letter)):
         return Sorted(MailWay.ENDED, MailDisposition.ABSENCE, MailReason.AUTOMATIC_REPLY, _about(letter))
     proof = proof_of(letter, arrival, trust, is_released=is_released)
     refusal = refusal_of(letter, arrival, trust, proof)
