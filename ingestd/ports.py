@@ -189,6 +189,7 @@ class PageText:
 
     ``purpose``: ``page`` asks for an answer, and so does ``summary``, which folds several incidents into one; ``resolved`` and ``test``
     do not. ``post`` tells a room how the incident stands. ``word`` is the text of ``words`` alone: the incident stands for nothing then.
+    ``answer`` tells somebody outside who reported it, and is ``words`` alone: nothing else of the incident is for them.
 
     ``link`` is the acknowledge page of this person for this incident (empty when no answer is wanted).
     ``reason`` says why this person gets it, in words: ``ben did not answer in 5 min``; may be empty.
@@ -211,7 +212,13 @@ class PageText:
     reply_token: str = ""
     """Binds a reply by mail to this page; empty if replies cannot come back."""
     words: str = ""
-    """The whole text of a ``word``; its first line serves as subject."""
+    """The whole text of a ``word``; its first line serves as subject. Of an ``answer``: the text below ``subject``."""
+    subject: str = ""
+    """Of an ``answer``: its subject, which names the incident."""
+    in_reply_to: str = ""
+    """Of an ``answer``: the Message-ID that it answers, with its angle brackets; empty if there is none."""
+    reply_to: str = ""
+    """Of an ``answer``: where what they write next shall go; empty for the connector's own."""
     also: tuple[IncidentView, ...] = ()
     """Of a ``summary``: further incidents, the worst first; at most 50."""
     also_count: int = 0

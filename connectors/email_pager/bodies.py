@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from connectors.email_pager.content import Content, Line, Section
@@ -15,6 +17,8 @@ _STYLE_BUTTON: Final = (
 
 def plain_body(content: Content) -> str:
     """Lines, each ended by a line feed. The first three are headline, situation and action: all that a preview shows."""
+    if content.letter:
+        return "\n".join(content.letter) + "\n"
     lines = [content.headline, content.situation, _plain(content.action)]
     for section in content.sections:
         lines += ["", section.heading, *(f"  {_plain(line)}" for line in section.lines)]
@@ -23,25 +27,41 @@ def plain_body(content: Content) -> str:
 
 def html_body(content: Content) -> str:
     """A document without images, scripts or anything else that a mail program would fetch. All text is escaped."""
+    if content.letter:
+        return _document(content.subject, *(_html_paragraphs(content.letter)))
     if content.action.url:
         action = f'<p><a href="{escape(content.action.url)}" style="{_STYLE_BUTTON}">{escape(content.action.text.rstrip(":"))}</a></p>'
     else:
         action = f"<p>{escape(content.action.text)}</p>"
+    return _document(
+        content.subject,
+        f"<p><strong>{escape(content.headline)}</strong></p>",
+        f"<p>{escape(content.situation)}</p>",
+        action,
+        *(_html_section(section) for section in content.sections),
+    )
+
+
+def _document(title: str, *body: str) -> str:
     return "\n".join(
         (
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(content.subject)}</title></head>",
+            f"<title>{escape(title)}</title></head>",
             f'<body style="{_STYLE_PAGE}">',
-            f"<p><strong>{escape(content.headline)}</strong></p>",
-            f"<p>{escape(content.situation)}</p>",
-            action,
-            *(_html_section(section) for section in content.sections),
+            *body,
             "</body></html>",
             "",
         )
     )
+
+
+def _html_paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """A paragraph for each run of lines that are not blank."""
+    for is_text, run in groupby(lines, key=bool):
+        if is_text:
+            yield f"<p>{'<br>'.join(escape(line) for line in run)}</p>"
 
 
 def _plain(line: Line) -> str:

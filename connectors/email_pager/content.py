@@ -21,6 +21,7 @@ TIMELINE_MAX: Final = 5
 LINKS_MAX: Final = 20
 WORD_LINES_MAX: Final = 60
 WORD_WIDTH_MAX: Final = 500
+LETTER_CHARS_MAX: Final = 10_000
 ASKS: Final = frozenset({"page", "summary"})
 """What asks for an answer."""
 _ID_MAX: Final = 40
@@ -52,12 +53,16 @@ class Content:
     situation: str
     action: Line
     sections: tuple[Section, ...]
+    letter: tuple[str, ...] = ()
+    """The lines of a letter, blank ones among them. It stands in place of everything but the subject."""
 
 
 def content_of(text: PageText, zone: tzinfo, ack_in_email: AckInEmail) -> Content:
     """The content for any purpose; one that is not known is told as an update that needs no answer."""
     if text.purpose == "word":
         return _word_alone(text)
+    if text.purpose == "answer":
+        return _letter(text)
     incident = text.incident
     number = one_line(incident.id, _ID_MAX)
     title = (
@@ -119,6 +124,13 @@ def _word_alone(text: PageText) -> Content:
         action=Line("Details:", page) if page else Line(""),
         sections=(rest,) if rest.lines else (),
     )
+
+
+def _letter(text: PageText) -> Content:
+    """What somebody outside is told: the words as they are, and nothing of the incident but its number in the subject."""
+    lines = tuple(one_line(line, WORD_WIDTH_MAX) for line in text.words[:LETTER_CHARS_MAX].splitlines())
+    subject = one_line(text.subject, TITLE_MAX) or one_line(text.incident.id, _ID_MAX)
+    return Content(subject=subject, headline="", situation="", action=Line(""), sections=(), letter=lines or (subject,))
 
 
 def _reply(text: PageText) -> Section:

@@ -10,22 +10,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import quopri
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
 
-from connectors.email_pager.addresses import domain_of
+from connectors.email_pager.addresses import domain_of, plain_address
 from connectors.email_pager.bodies import html_body, plain_body
 from connectors.email_pager.content import ASKS, Content
 from connectors.email_pager.safe_text import one_line
-from ingestd.core.mail_reply import REFERENCE_PREFIX
+from ingestd.core.mail.reply_tokens import REFERENCE_PREFIX
 from ingestd.core.names import EffectKey, Severity
 from ingestd.ports import IncidentView, PageText
 
 HEADER_MAX: Final = 250
 _WORD_BYTES: Final = 45
 """UTF-8 bytes in one encoded word: RFC 2047 allows 75 characters, and 45 bytes make 60 of base64."""
+_MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,400}>")
+"""What a stranger's Message-ID must look like to be repeated: one word in angle brackets, in ASCII, on one line."""
 _LINE_MAX: Final = 900
 """RFC 5322 allows 998 characters in a line."""
 _SLUG_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -66,7 +69,10 @@ def thread_id(incident: IncidentView, domain: str) -> str:
 def write_message(text: PageText, content: Content, key: EffectKey, letterhead: Letterhead, recipient: str) -> bytes:
     """The message with CRLF line ends, in ASCII, for the plain address ``recipient``. Never raises, whatever the texts hold."""
     domain = domain_of(letterhead.address)
+    is_answer = text.purpose == "answer"
     root = thread_id(text.incident, domain) if text.incident.id else ""
+    if is_answer:
+        root = text.in_reply_to if _MESSAGE_ID.fullmatch(text.in_reply_to) else ""
     # What answers a mail refers to all that the mail refers to: so the token comes back where the address bears none.
     reply = f"<{REFERENCE_PREFIX}{text.reply_token}@{domain}>" if text.reply_token else ""
     plain, html = plain_body(content), html_body(content)
@@ -75,13 +81,14 @@ def write_message(text: PageText, content: Content, key: EffectKey, letterhead: 
     headers = [
         ("From", _mailbox(letterhead.name, letterhead.address)),
         ("To", _mailbox(text.contact.name, recipient)),
-        ("Reply-To", letterhead.reply_to_for(text.reply_token)),
+        ("Reply-To", _answered_at(text) or letterhead.reply_to_for(text.reply_token)),
         ("Subject", header_text(content.subject)),
         ("Date", _date(text.sent_at)),
         ("Message-ID", message_id(text, key, domain)),
         ("In-Reply-To", root),
         ("References", " ".join(filter(None, (root, reply)))),
-        ("Auto-Submitted", "auto-generated"),
+        # RFC 3834: what answers a mail of a person says so.
+        ("Auto-Submitted", "auto-replied" if is_answer else "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
         ("X-Ingestd-Id", header_text(key)),
         ("X-Ingestd-Incident", header_text(text.incident.id)),
@@ -92,6 +99,14 @@ def write_message(text: PageText, content: Content, key: EffectKey, letterhead: 
     head = "".join(f"{name}: {value}\r\n" for name, value in headers if value)
     parts = "".join(f"--{boundary}\r\n{_part(kind, body)}" for kind, body in (("plain", plain), ("html", html)))
     return f"{head}\r\n{parts}--{boundary}--\r\n".encode("ascii")
+
+
+def _answered_at(text: PageText) -> str:
+    """Where the receiver of an answer writes next; empty for where everybody does."""
+    try:
+        return plain_address(text.reply_to) if text.reply_to else ""
+    except ValueError:
+        return ""
 
 
 def shown_in_header(text: str) -> str:

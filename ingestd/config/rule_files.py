@@ -11,14 +11,14 @@ from typing import Any
 from ingestd.config.mending import validate_rest, written_name
 from ingestd.config.problems import Problem
 from ingestd.config.rule_lints import Homes, lint_rules
-from ingestd.config.rule_model import RuleFileModel, RuleModel
+from ingestd.config.rule_model import ManyReportsModel, RuleFileModel, RuleModel
 from ingestd.config.rule_places import lint_comments, place_of
 from ingestd.config.rule_stages import StageReading
 from ingestd.config.templates import TemplateProblemError, compile_template
 from ingestd.config.validation import locate
 from ingestd.config.yaml_tree import Document, Node, Scalar, Sequence, Span, read_document
 from ingestd.config.yaml_tree import Mapping as YamlMapping
-from ingestd.core.conduct import Flap, ResolveOn, Threshold
+from ingestd.core.conduct import Flap, ManyReports, ResolveOn, Threshold
 from ingestd.core.rule_compiler import compile_rules
 from ingestd.core.rule_draft import COLLECTS_SECONDS_DEFAULT, ExtractDraft, Known, PairDraft, RuleDraft
 from ingestd.core.ruleset import Renderer, Ruleset, TicketPlan
@@ -213,6 +213,9 @@ def _handling(rule: RuleModel, head: RuleFileModel, zone: tzinfo) -> dict[str, A
         expires_at = instant_of(expires_at, zone)
     return {
         "owner": rule.owner or head.owner,
+        "impact_from": rule.impact_from or defaults.impact_from or "",
+        "urgency_from": rule.urgency_from or defaults.urgency_from or "",
+        "many_reports": _many_reports(rule.many_reports or defaults.many_reports),
         "mode": rule.mode,
         "extract": tuple(ExtractDraft(one.source, one.regex) for one in rule.extract),
         "hold_seconds": _first(rule.hold_seconds, defaults.hold_seconds) or 0,
@@ -225,6 +228,10 @@ def _handling(rule: RuleModel, head: RuleFileModel, zone: tzinfo) -> dict[str, A
         "auto_resolve_seconds": _first(rule.auto_resolve_seconds, defaults.auto_resolve_seconds),
         "expires_at": expires_at,
     }
+
+
+def _many_reports(model: ManyReportsModel | None) -> ManyReports | None:
+    return ManyReports(model.count, model.within_seconds, model.impact, model.urgency) if model else None
 
 
 def _first(own: int | None, default: int | None) -> int | None:

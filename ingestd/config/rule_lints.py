@@ -16,7 +16,7 @@ from ingestd.config.validation import Place, locate
 from ingestd.config.yaml_tree import Document
 from ingestd.core.conduct import Mode
 from ingestd.core.matchers import Field, Matcher, MatchOp
-from ingestd.core.names import Severity
+from ingestd.core.names import Level, Severity
 from ingestd.core.response import PageWhen
 from ingestd.core.ruleset import Rule, Ruleset
 from ingestd.core.shadowing import always_meets, shadowed
@@ -112,11 +112,12 @@ def _never_paged(rule: Rule, document: Document, number: int, ruleset: Ruleset) 
 
 
 def _severities(rule: Rule, ruleset: Ruleset) -> set[Severity]:
-    """Those that its alerts can have: where it says no impact, the service catalogue may."""
-    impacts = {rule.impact}
+    """Those that its alerts can have: where it says no impact, the service catalogue may; a label may say any level."""
+    impacts = set(Level) if rule.impact_from else {rule.impact}
+    urgencies = set(Level) if rule.urgency_from else {rule.urgency}
     if "impact" in rule.left_to_service:
         impacts |= {service.impact for service in ruleset.services.values() if service.impact is not None}
-    return {ruleset.matrix[impact, rule.urgency] for impact in impacts}
+    return {ruleset.matrix[impact, urgency] for impact in impacts for urgency in urgencies}
 
 
 def _expiry(rule: Rule, document: Document, number: int, now: datetime) -> Iterator[Problem]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from ingestd.config.people_model import PolicyChoice, TicketChoice
 from ingestd.config.quantities import DurationSeconds, Name, Text, duration_range, fault, parse_at
@@ -58,6 +58,25 @@ class CountModel(Explained):
     """How many: from 2 to 100."""
     within_seconds: Annotated[DurationSeconds, duration_range("1s", "7d")] = Field(alias="within")
     """Within which time: 10m, at most 7d."""
+
+
+class ManyReportsModel(Explained):
+    """So many people within a time, and how much it matters then."""
+
+    count: Annotated[int, Field(ge=2, le=100)]
+    """How many people, each counted once: from 2 to 100."""
+    within_seconds: Annotated[DurationSeconds, duration_range("1m", "7d")] = Field(alias="within")
+    """Within which time: 30m, at most 7d."""
+    impact: Level | None = None
+    """The impact then, unless it is higher already."""
+    urgency: Level | None = None
+    """The urgency then, unless it is higher already."""
+
+    @model_validator(mode="after")
+    def _raises_something(self) -> Self:
+        if self.impact is None and self.urgency is None:
+            raise fault("missing-key", "many_reports raises nothing", "add  impact: high  or  urgency: high")
+        return self
 
 
 class PairModel(Explained):
@@ -128,6 +147,12 @@ class DefaultsModel(Explained):
     """How much is affected. Without it: medium."""
     urgency: Level | None = None
     """How soon somebody must act. Without it: medium."""
+    impact_from: FieldName | None = None
+    """A label that says the impact of each alert: high, medium or low. Where it says none of them, impact counts."""
+    urgency_from: FieldName | None = None
+    """A label that says the urgency of each alert, likewise."""
+    many_reports: ManyReportsModel | None = None
+    """Of reports by people: when so many people have reported one incident, it matters more."""
     category: Text | None = Field(default=None, max_length=64)
     """A word of yours: availability, capacity, security."""
     team: Name | None = None

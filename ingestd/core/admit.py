@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import collecting, correlate, lifecycle, restraint
+from ingestd.core import collecting, correlate, lifecycle, reporters, restraint
 from ingestd.core.alert import Alert
 from ingestd.core.dedup import Judgement
 from ingestd.core.draft import Draft
@@ -139,14 +139,16 @@ def _take_in(
     place = correlate.place(alert.key, label, own, draft.candidates(case.dedup_key, label.correlate_key), draft.now)
     incident = place.incident
     if incident is None:
-        incident = lifecycle.open_incident(draft, label, case.dedup_key, policy, weighed.restraint)
+        incident = lifecycle.open_incident(draft, label, case.dedup_key, policy, weighed.restraint, alert.ticket)
     elif incident.is_reopenable:
         incident = lifecycle.reopen(draft, incident, label, policy, weighed.restraint)
     elif incident.clearing_since is not None:
         incident = lifecycle.unclear(draft, incident)
     is_new_alert = draft.member(incident.id, alert.key) is None
     incident = _join(draft, alert, incident, place.reason, label)
+    incident = _reported(draft, incident, alert, label, policy)
     if place.incident is not None:
+        label = reporters.weighed(draft, incident, label, alert)
         if weighed.restraint is None and incident.quiet is not None:
             incident = lifecycle.unquiet(draft, incident, label, policy)
         if weighed.restraint is None:
@@ -178,6 +180,25 @@ def _take_in(
         )
     )
     return incident.id
+
+
+def _reported(draft: Draft, incident: Incident, alert: Alert, label: Classification, policy: Policy) -> Incident:
+    """Whoever reported it is answered. A ticket that reported it is the incident's own, unless it has one; then that one's readers hear of this."""
+    incident = reporters.joined(draft, incident, alert)
+    ticket = alert.ticket
+    if ticket is None:
+        return incident
+    if not incident.ticket_connector:
+        incident = lifecycle.adopt(draft, incident, label, ticket)
+    elif not draft.has_adopted(incident.id, ticket):
+        draft.note(
+            incident,
+            "ticket",
+            f"ticket {ticket.label} reports it too: {ticket.url}",
+            reason="reported",
+            for_ticket=True,
+        )
+    return lifecycle.comment_ticket(draft, incident, policy)
 
 
 def _release_siblings(draft: Draft, case: Case) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingestd.core.names import AlertKey, AlertStatus
-from ingestd.core.reporter import AttachmentRef, Reporter
+from ingestd.core.reporter import AttachmentRef, ReportedTicket, Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Alert:
     """When it counts as cleared unless its sender has said again by then that it fires; None if only news end it."""
     reporter: Reporter | None = None
     """Of a report by a person: whom to answer."""
+    ticket: ReportedTicket | None = None
+    """Of a report by a ticket: which one."""
     attachments: tuple[AttachmentRef, ...] = ()
     """Files that belong to it, for its ticket."""
 

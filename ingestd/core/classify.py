@@ -18,7 +18,16 @@ from ingestd.core.enrich import SERVICE_LABEL, with_labels
 from ingestd.core.matchers import Field
 from ingestd.core.names import Level, Severity
 from ingestd.core.response import PageWhen, Response
-from ingestd.core.ruleset import Classification, Renderer, Rule, Ruleset, TeamRoute, TicketPlan, TraceStep
+from ingestd.core.ruleset import (
+    Classification,
+    LouderWithMany,
+    Renderer,
+    Rule,
+    Ruleset,
+    TeamRoute,
+    TicketPlan,
+    TraceStep,
+)
 
 TITLE_LENGTH_MAX = 255
 SUMMARY_LENGTH_MAX = 16_384
@@ -44,6 +53,8 @@ _CORRELATE_RULE = Field("alert.rule", is_label=False)
 _CORRELATE_LABELS = tuple(Field(name) for name in ("cluster", "env", "environment", "namespace", "service", "job"))
 """Where a rule does not say otherwise, one incident collects the alerts of one alerting rule in one of these places."""
 
+_LEVELS = tuple(Level)
+_LEVEL_WORDS = frozenset(level.value for level in Level)
 _NEEDS_QUOTES = frozenset(',="\\|\r\n')
 
 
@@ -99,6 +110,7 @@ class _Outcome:
     """What the rule says of this alert, with what the service catalogue fills in."""
 
     impact: Level
+    urgency: Level
     severity: Severity
     team: str
     ticket: TicketPlan | None
@@ -109,7 +121,7 @@ class _Outcome:
 def template_fields(alert: Alert, rule: Rule, outcome: _Outcome | None = None) -> dict[str, Any]:
     """What a title or summary template can use (the names in ``TEMPLATE_FIELDS``); without an outcome as the rule alone says."""
     if outcome is None:
-        outcome = _Outcome(rule.impact, rule.severity, rule.team, rule.ticket, rule.policy, rule.runbook)
+        outcome = _Outcome(rule.impact, rule.urgency, rule.severity, rule.team, rule.ticket, rule.policy, rule.runbook)
     return {
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
@@ -126,7 +138,7 @@ def template_fields(alert: Alert, rule: Rule, outcome: _Outcome | None = None) -
         "rule": rule.name,
         "severity": outcome.severity.value,
         "impact": outcome.impact.value,
-        "urgency": rule.urgency.value,
+        "urgency": outcome.urgency.value,
         "category": rule.category,
         "team": outcome.team,
         "runbook": outcome.runbook,
@@ -140,11 +152,11 @@ def _apply(rule: Rule, alert: Alert, ruleset: Ruleset) -> Classification:
     fields = template_fields(alert, rule, outcome) if rule.render_title or rule.render_summary else {}
     title, title_problem = _render("title", rule.render_title, fields, rule, _default_title(alert))
     summary, summary_problem = _render("summary", rule.render_summary, fields, rule, _default_summary(alert))
-    response = ruleset.responses.get(outcome.severity, Response()) if rule.is_bound_by_response else Response()
+    response = _response(rule, outcome.severity, ruleset)
     return Classification(
         rule=rule.name,
         impact=outcome.impact,
-        urgency=rule.urgency,
+        urgency=outcome.urgency,
         severity=outcome.severity,
         category=rule.category,
         team=outcome.team,
@@ -174,23 +186,61 @@ def _apply(rule: Rule, alert: Alert, ruleset: Ruleset) -> Classification:
         rules_version=ruleset.version,
         service=alert.labels.get(SERVICE_LABEL, ""),
         skill=rule.skill,
+        many_reports=_many_reports(rule, outcome, ruleset),
     )
+
+
+def _response(rule: Rule, severity: Severity, ruleset: Ruleset) -> Response:
+    return ruleset.responses.get(severity, Response()) if rule.is_bound_by_response else Response()
+
+
+def _many_reports(rule: Rule, outcome: _Outcome, ruleset: Ruleset) -> LouderWithMany | None:
+    many = rule.many_reports
+    if many is None:
+        return None
+    impact, urgency = _higher(many.impact, outcome.impact), _higher(many.urgency, outcome.urgency)
+    severity = ruleset.matrix[impact, urgency]
+    response = _response(rule, severity, ruleset)
+    return LouderWithMany(
+        count=many.count,
+        within_seconds=many.within_seconds,
+        impact=impact,
+        urgency=urgency,
+        severity=severity,
+        policy=None if response.page is PageWhen.NEVER else outcome.policy,
+        page_when=response.page,
+        ack_within_seconds=response.ack_within_seconds,
+    )
+
+
+def _higher(one: Level | None, other: Level) -> Level:
+    return min((one or other, other), key=_LEVELS.index)
 
 
 def _outcome(rule: Rule, alert: Alert, ruleset: Ruleset) -> _Outcome:
     service = ruleset.services.get(alert.labels.get(SERVICE_LABEL, ""))
     runbook = rule.runbook or _own_runbook(alert)
+    said, urgency = _said(rule.impact_from, alert), _said(rule.urgency_from, alert) or rule.urgency
     if service is None or not rule.left_to_service:
-        return _Outcome(rule.impact, rule.severity, rule.team, rule.ticket, rule.policy, runbook)
+        impact = said or rule.impact
+        severity = ruleset.matrix[impact, urgency]
+        return _Outcome(impact, urgency, severity, rule.team, rule.ticket, rule.policy, runbook)
     left = rule.left_to_service
-    impact = service.impact if service.impact is not None and "impact" in left else rule.impact
+    impact = said or (service.impact if service.impact is not None and "impact" in left else rule.impact)
     team, ticket, policy = rule.team, rule.ticket, rule.policy
     if service.team is not None and "team" in left:
         team = service.team
         route = ruleset.routes.get(team, TeamRoute())
         ticket = route.ticket if "ticket" in left else ticket
         policy = route.policy if "policy" in left else policy
-    return _Outcome(impact, ruleset.matrix[impact, rule.urgency], team, ticket, policy, runbook or service.runbook)
+    severity = ruleset.matrix[impact, urgency]
+    return _Outcome(impact, urgency, severity, team, ticket, policy, runbook or service.runbook)
+
+
+def _said(field: Field | None, alert: Alert) -> Level | None:
+    """The level that the alert itself names; None if it names none."""
+    word = field.read(alert).strip().lower() if field else ""
+    return Level(word) if word in _LEVEL_WORDS else None
 
 
 def _collects_key(rule: Rule, alert: Alert) -> str:

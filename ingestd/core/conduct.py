@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingestd.core.names import Level
 from ingestd.core.response import PageWhen
 
 
@@ -37,6 +38,16 @@ class Threshold:
 
     count: int
     within_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManyReports:
+    """When ``count`` people have reported the same within this time, it matters at least so much; None leaves a level as it is."""
+
+    count: int
+    within_seconds: int
+    impact: Level | None = None
+    urgency: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from ingestd.core.attendance import Attendance
 from ingestd.core.effects import (
     LATER_LANE,
+    Adoption,
     ContactNews,
     Deadline,
     DeadlineKind,
@@ -26,6 +27,7 @@ from ingestd.core.effects import (
 )
 from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+from ingestd.core.reporter import ReportedTicket
 from ingestd.core.silence import Silence
 from ingestd.core.turn import rank_of, share_of
 from ingestd.core.watch import Release, Watch
@@ -75,6 +77,7 @@ class Draft:
         self._words: list[PersonalWord] = []
         self._heard: dict[str, None] = {}
         self._contacts: list[ContactNews] = []
+        self._adoptions: list[Adoption] = []
         self.meant_at: datetime | None = None
         """When what is decided ought to have been decided, if that was long ago: pages say so."""
         self.loads = dict(snapshot.loads)
@@ -287,6 +290,14 @@ class Draft:
         """Remember what was learnt of somebody's address."""
         self._contacts.append(news)
 
+    def adopt(self, adoption: Adoption) -> None:
+        """A ticket that is there already becomes an incident's own."""
+        self._adoptions.append(adoption)
+
+    def has_adopted(self, incident_id: IncidentId, ticket: ReportedTicket) -> bool:
+        """Whether this draft has made the ticket the incident's own."""
+        return Adoption(incident_id, ticket) in self._adoptions
+
     def hear(self, source: str) -> None:
         """Remember that the source gave its sign of life."""
         self._heard[source] = None
@@ -314,5 +325,6 @@ class Draft:
             words=tuple(self._words),
             heard=tuple(self._heard),
             contacts=tuple(self._contacts),
+            adoptions=tuple(self._adoptions),
             next_number=self._next_number if changed else None,
         )

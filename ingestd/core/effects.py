@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ingestd.core.incident import Incident, KnownAlert, Member
 from ingestd.core.names import AlertKey, Channel, EffectKey, EffectKind, IncidentId, PersonName
+from ingestd.core.reporter import ReportedTicket
 from ingestd.core.ruleset import Classification
 from ingestd.core.watch import Release, Restraint, Watch
 
@@ -117,6 +118,8 @@ class DropReason(StrEnum):
     FOLDED = "folded"
     HANDED_OVER = "handed_over"
     CONTACT_DEAD = "contact_dead"
+    ANSWERED_ENOUGH = "answered_enough"
+    """The address was answered so often lately that it may be another program."""
 
 
 class DeadlineKind(StrEnum):
@@ -213,6 +216,14 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """A ticket that exists already becomes the incident's own."""
+
+    incident_id: IncidentId
+    ticket: ReportedTicket
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Queued deliveries of these kinds are not to be performed."""
 
@@ -263,6 +274,7 @@ class Decision:
     heard: tuple[str, ...] = ()
     """Sources that gave a sign of life."""
     contacts: tuple[ContactNews, ...] = ()
+    adoptions: tuple[Adoption, ...] = ()
     next_number: int | None = None
     """The incident number to hand out next, if any was handed out."""
 

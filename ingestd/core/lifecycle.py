@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import assignment, escalation, paging, rooms
+from ingestd.core import assignment, escalation, paging, reporters, rooms
 from ingestd.core.conduct import Conduct, ResolveOn
 from ingestd.core.draft import Draft
-from ingestd.core.effects import DeadlineKind, DropReason, PageReason
+from ingestd.core.effects import Adoption, DeadlineKind, DropReason, PageReason
 from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind, IncidentId, IncidentState
 from ingestd.core.policy import Policy
+from ingestd.core.reporter import ReportedTicket
 from ingestd.core.response import PageWhen
 from ingestd.core.ruleset import Classification
 from ingestd.core.watch import HoldReason, Restraint
@@ -23,9 +24,17 @@ _DOUBLINGS_MAX = 20
 
 
 def open_incident(
-    draft: Draft, label: Classification, dedup_key: str, policy: Policy, why: Restraint | None = None
+    draft: Draft,
+    label: Classification,
+    dedup_key: str,
+    policy: Policy,
+    why: Restraint | None = None,
+    reported: ReportedTicket | None = None,
 ) -> Incident:
-    """A new incident with its ticket and its first page, as far as ``why`` leaves them. It has no alert yet: the caller joins one."""
+    """A new incident with its ticket and its first page, as far as ``why`` leaves them. It has no alert yet: the caller joins one.
+
+    ``reported``: the ticket that reported it, which becomes its own.
+    """
     number = draft.take_number()
     reopen_within = label.reopen_within_seconds
     incident = Incident(
@@ -57,7 +66,7 @@ def open_incident(
     draft.note(incident, "opened", text, reason=label.rule)
     if label.template_problem:
         draft.note(incident, "template", f"plain text is used: {label.template_problem}", reason="template_failed")
-    incident = want_ticket(draft, incident, label)
+    incident = adopt(draft, incident, label, reported) if reported else want_ticket(draft, incident, label)
     incident = assignment.assign(draft, incident, policy) if why is None else incident
     incident = rooms.post(draft, incident, policy, "opened")
     if label.policy is not None:
@@ -81,6 +90,23 @@ def want_ticket(draft: Draft, incident: Incident, label: Classification) -> Inci
     plan = label.ticket
     incident = replace(incident, ticket_connector=plan.connector, ticket_options=dict(plan.options))
     return draft.add_effect(incident, plan.connector, EffectKind.TICKET_OPEN)
+
+
+def adopt(draft: Draft, incident: Incident, label: Classification, ticket: ReportedTicket) -> Incident:
+    """The ticket that reported the incident is its own from now on: no other is opened, and this one hears all that follows."""
+    plan = label.ticket
+    options = dict(plan.options) if plan is not None and plan.connector == ticket.connector else {}
+    incident = replace(incident, ticket_connector=ticket.connector, ticket_options=options)
+    draft.adopt(Adoption(incident.id, ticket))
+    draft.put_incident(incident)
+    draft.note(
+        incident,
+        "ticket",
+        f"{incident.id} is worked on in this ticket, {ticket.label}",
+        reason="adopted",
+        for_ticket=True,
+    )
+    return incident
 
 
 def worsen(draft: Draft, incident: Incident, label: Classification, policy: Policy, *, is_new_alert: bool) -> Incident:
@@ -250,6 +276,7 @@ def resolve(draft: Draft, incident: Incident, policy: Policy, *, by: str = "") -
         draft.release(incident.id, policy.timing.resolve_grace_seconds)
     incident = escalation.tell_the_end(draft, incident, policy)
     incident = rooms.post(draft, incident, policy, text)
+    incident = reporters.tell_all(draft, incident)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_RESOLVE)
     due_at = draft.now + timedelta(seconds=incident.reopen_within_seconds)
@@ -278,6 +305,7 @@ def reopen(
         )
     )
     draft.note(incident, "reopened", "fired again within the reopen window", reason="reopened", for_ticket=True)
+    incident = reporters.tell_all(draft, incident)
     if incident.ticket_connector:
         incident = draft.add_effect(incident, incident.ticket_connector, EffectKind.TICKET_REOPEN)
     if why is not None:

@@ -19,7 +19,7 @@ def moot(
     ``has_ticket``: there is a ticket to speak to; ``has_news``: the ticket has not been told everything; ``is_superseded``: a newer
     delivery of the same kind waits behind it.
     """
-    if delivery.kind is EffectKind.WORD:
+    if delivery.kind in {EffectKind.WORD, EffectKind.ANSWER}:
         return None
     if delivery.kind is EffectKind.PAGE:
         return page_is_moot(incident, is_superseded=is_superseded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 REPORTERS_MAX = 200
 """So many are told of one incident's end; further ones are only counted."""
@@ -22,6 +23,18 @@ class Reporter:
     reply_to: str = ""
     """Where their next mail shall go; empty for the connector's own."""
     source: str = ""
+    reported_at: datetime | None = None
+    """When the report was taken into its incident; None before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedTicket:
+    """The ticket by which something was reported: its incident takes it for its own instead of opening another."""
+
+    connector: str
+    id: str
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

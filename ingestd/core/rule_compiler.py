@@ -245,8 +245,14 @@ class _RuleCompiler:
             resolve_on=draft.resolve_on,
             auto_resolve_seconds=draft.auto_resolve_seconds,
             expires_at=draft.expires_at,
+            impact_from=self._field(draft.impact_from, "impact_from"),
+            urgency_from=self._field(draft.urgency_from, "urgency_from"),
+            many_reports=draft.many_reports,
             left_to_service=self._left_to_service(),
         )
+
+    def _field(self, name: str, key: str) -> Field | None:
+        return self.faults.one(name, (key,), parse_field) if name else None
 
     def _left_to_service(self) -> frozenset[str]:
         draft = self._draft

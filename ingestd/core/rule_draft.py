@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ingestd.core.conduct import Flap, Mode, ResolveOn, Threshold
+from ingestd.core.conduct import Flap, ManyReports, Mode, ResolveOn, Threshold
 from ingestd.core.enrich import Service
 from ingestd.core.names import Level, Severity
 from ingestd.core.response import DEFAULT_RESPONSES, Response
@@ -106,6 +106,9 @@ class RuleDraft:
     unless: tuple[str, ...] = ()
     impact: Level | None = None
     urgency: Level | None = None
+    impact_from: str = ""
+    urgency_from: str = ""
+    many_reports: ManyReports | None = None
     category: str = ""
     team: str | None = None
     dedup_by: tuple[str, ...] = ()

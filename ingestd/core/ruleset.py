@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ingestd.core.condition import Condition
-from ingestd.core.conduct import Flap, Mode, ResolveOn, Threshold
+from ingestd.core.conduct import Flap, ManyReports, Mode, ResolveOn, Threshold
 from ingestd.core.enrich import EnrichStep, Extraction, Service
 from ingestd.core.matchers import Field, Matcher
 from ingestd.core.names import Level, Severity
@@ -123,6 +123,20 @@ class TraceStep:
 
 
 @dataclass(frozen=True, slots=True)
+class LouderWithMany:
+    """What the rules say of a report once ``count`` people have reported the same within ``within_seconds``."""
+
+    count: int
+    within_seconds: int
+    impact: Level
+    urgency: Level
+    severity: Severity
+    policy: str | None
+    page_when: PageWhen
+    ack_within_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """What the rules say of one alert.
 
@@ -169,6 +183,8 @@ class Classification:
     """The service that the alert is about, by its label; empty if it has none."""
     skill: str = ""
     """What whoever is put in charge must know; empty if that does not matter."""
+    many_reports: LouderWithMany | None = None
+    """What it is when many people report the same; None if their number says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,10 @@ class Rule:
     expires_at: datetime | None = None
     is_bound_by_response: bool = True
     """Whether the severity's ``response`` decides when it pages; the built-in last rule always pages at once."""
+    impact_from: Field | None = None
+    """What says the impact of the single alert: ``high``, ``medium`` or ``low``; where it says none of them, the rule does."""
+    urgency_from: Field | None = None
+    many_reports: ManyReports | None = None
     left_to_service: frozenset[str] = frozenset()
     """Of ``team impact policy ticket runbook``: what nobody wrote, so that the service catalogue may say it."""
 

@@ -10,7 +10,7 @@ from ingestd.core.names import EffectKind, PersonName, Severity
 from ingestd.core.throttle import FIRST_RANK
 
 AFTER_PAGES: Final = 5
-"""The rank of the end of an incident and of posts to rooms: nobody has to get up for them."""
+"""The rank of the end of an incident, of posts to rooms and of answers to reporters: nobody has to get up for them."""
 WORD_RANK: Final = 9
 """Words come after everything else."""
 _AGAIN = frozenset({PageReason.REPEATED, PageReason.STAGE})
@@ -21,7 +21,7 @@ _ANEW = frozenset({PageReason.SEVERITY_ROSE, PageReason.REOPENED})
 
 def rank_of(kind: EffectKind, incident: Incident, person: PersonName | None, cause: PageReason | None) -> int:
     """0 for the first page that a person gets of a critical incident; then by severity; what is no page of one comes after."""
-    if kind in {EffectKind.NOTICE, EffectKind.POST}:
+    if kind in {EffectKind.NOTICE, EffectKind.POST, EffectKind.ANSWER}:
         return AFTER_PAGES
     if kind is EffectKind.PAGE and incident.severity is Severity.CRITICAL and cause not in _AGAIN:
         told = {name for name, _ in incident.escalation.paged} if incident.escalation else set()

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, update
 
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import LATER_LANE, Decision, PersonalWord
+from ingestd.core.effects import LATER_LANE, Adoption, Decision, PersonalWord
 from ingestd.core.names import EffectKind
 from ingestd.core.turn import WORD_RANK, share_of
 from ingestd.store import contacts, dialect, watches
@@ -54,12 +54,22 @@ def write(connection: Connection, decision: Decision, now: datetime) -> None:
     watches.save(connection, decision.watches, decision.ended_watches)
     watches.release(connection, decision.releases)
     contacts.write(connection, decision.contacts, now)
+    for adoption in decision.adoptions:
+        _adopt(connection, adoption, now)
     if decision.timeline:
         connection.execute(insert(timeline), [row_of(entry) for entry in decision.timeline])
     beats = [{"source": source, "seen_at": now} for source in decision.heard]
     dialect.upsert(connection, heartbeats, ["source"], beats)
     if decision.next_number is not None:
         incident_store.set_next_number(connection, decision.next_number)
+
+
+def _adopt(connection: Connection, adoption: Adoption, now: datetime) -> None:
+    ticket = adoption.ticket
+    kept = incident_store.Ticket(
+        adoption.incident_id, ticket.connector, ticket.id, ticket.label, ticket.url, now, noted_up_to=0
+    )
+    incident_store.save_ticket(connection, kept)
 
 
 def _delivery_of(word: PersonalWord, now: datetime) -> Delivery:

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 from ingestd.core.alert import Alert
 from ingestd.core.conduct import Conduct, Flap, ResolveOn
 from ingestd.core.names import AlertKey, AlertStatus
-from ingestd.core.reporter import AttachmentRef, Reporter
+from ingestd.core.reporter import AttachmentRef, ReportedTicket, Reporter
 from ingestd.core.response import PageWhen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,6 +112,16 @@ class Instants(TypeDecorator[tuple[datetime, ...]]):
         return tuple(_EPOCH + timedelta(microseconds=at) for at in json.loads(value)) if value else ()
 
 
+def _plain_reporter(reporter: Reporter) -> dict[str, Any]:
+    at = reporter.reported_at
+    return {**asdict(reporter), "reported_at": None if at is None else microseconds_of(at)}
+
+
+def _reporter_from(plain: dict[str, Any]) -> Reporter:
+    at = plain.get("reported_at")
+    return Reporter(**{**plain, "reported_at": None if at is None else instant_from(at)})
+
+
 class Reporters(TypeDecorator[tuple[Reporter, ...]]):
     """Who reported an incident, in order; nobody is stored as NULL."""
 
@@ -120,11 +130,11 @@ class Reporters(TypeDecorator[tuple[Reporter, ...]]):
 
     def process_bind_param(self, value: tuple[Reporter, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """To JSON."""
-        return compact([asdict(one) for one in value]) if value else None
+        return compact([_plain_reporter(one) for one in value]) if value else None
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Reporter, ...]:  # noqa: ARG002 (SQLAlchemy's signature)
         """From JSON."""
-        return tuple(Reporter(**one) for one in json.loads(value)) if value else ()
+        return tuple(_reporter_from(one) for one in json.loads(value)) if value else ()
 
 
 class AlertJson(TypeDecorator[Alert]):
@@ -142,7 +152,8 @@ class AlertJson(TypeDecorator[Alert]):
             plain[name] = None if plain[name] is None else microseconds_of(plain[name])
         for name in ("labels", "annotations", "links"):
             plain[name] = dict(plain[name])
-        plain["reporter"] = asdict(value.reporter) if value.reporter else None
+        plain["reporter"] = _plain_reporter(value.reporter) if value.reporter else None
+        plain["ticket"] = asdict(value.ticket) if value.ticket else None
         plain["attachments"] = [asdict(one) for one in value.attachments]
         return compact({name: part for name, part in plain.items() if part not in ("", None, [])})
 
@@ -155,7 +166,9 @@ class AlertJson(TypeDecorator[Alert]):
             if name in plain:
                 plain[name] = _EPOCH + timedelta(microseconds=plain[name])
         if "reporter" in plain:
-            plain["reporter"] = Reporter(**plain["reporter"])
+            plain["reporter"] = _reporter_from(plain["reporter"])
+        if "ticket" in plain:
+            plain["ticket"] = ReportedTicket(**plain["ticket"])
         plain["attachments"] = tuple(AttachmentRef(**one) for one in plain.get("attachments", ()))
         plain["key"] = AlertKey(plain["key"])
         plain["status"] = AlertStatus(plain["status"])

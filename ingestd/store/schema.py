@@ -43,6 +43,7 @@ from ingestd.store.oncall_tables import (
 
 __all__ = [
     "HAS_RECEIPT",
+    "IS_ANSWER",
     "alerts",
     "batches",
     "calendars",
@@ -298,6 +299,10 @@ Index(
     sqlite_where=_IS_TO_PERSON,
     postgresql_where=_IS_TO_PERSON,
 )
+
+IS_ANSWER = outbox.c.kind == literal_column("'answer'")
+"""That a delivery answers somebody who reported something, worded as in the index."""
+Index("outbox_answers", outbox.c.address, outbox.c.settled_at, sqlite_where=IS_ANSWER, postgresql_where=IS_ANSWER)
 
 _IS_FOLDED = outbox.c.folded_into.is_not(None)
 Index("outbox_folded", outbox.c.folded_into, sqlite_where=_IS_FOLDED, postgresql_where=_IS_FOLDED)

@@ -7,7 +7,6 @@ was committed and what the outside saw stays, everything else is gone, and the n
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,18 +21,20 @@ from ingestd.core.decide import Answer, AnswerAction
 from ingestd.core.drill import DrillOrder
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident, Member
+from ingestd.core.mail.arrival import Arrival, joined
 from ingestd.core.names import Channel, EnvelopeId, IncidentId, Level, PersonName, Severity
 from ingestd.core.policy import EscalationPolicy, Person, Policy, Step, Timing
 from ingestd.core.rule_compiler import compile_rules
 from ingestd.core.rule_draft import Known, RuleDraft, Stages
 from ingestd.core.ruleset import DEFAULT_MATRIX, TeamRoute, TicketPlan
-from ingestd.core.sources import SourceKind
+from ingestd.core.sources import SourceKind, SourceWays
 from ingestd.intake.gate import Gate
 from ingestd.ports import Pager, ReceiptNews, TicketSystem
 from ingestd.store import answers, contacts, drills, inbox, incidents, migrate, outbox, receipts, timeline
 from ingestd.store.answers import Answered
 from ingestd.store.reply_taking import Heard, Taken, take_mail, take_message
 from ingestd.telemetry.metrics import Metrics
+from ingestd.testing.alertmanager_bodies import alertmanager_body
 from ingestd.testing.inline_database import InlineDatabase
 from ingestd.testing.outside import RANKS, OutsidePager, OutsideTickets, SentPage
 from ingestd.testing.virtual_time import LoopLife, VirtualAmbient
@@ -41,7 +42,6 @@ from ingestd.testing.watcher import OutsideWatcher
 from ingestd.workers.current import Current, HeartbeatPlan, ScheduledDrill, Standing
 from ingestd.workers.engine import Engine
 
-ZERO_TIME = "0001-01-01T00:00:00Z"
 EXTERNAL_URL = "https://ingestd.example"
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
@@ -112,31 +112,6 @@ def policy(
     )
 
 
-def alertmanager_body(
-    *alerts: Mapping[str, Any], status: str = "firing", truncated: int = 0, starts_at: str = "2026-03-02T01:59:00Z"
-) -> bytes:
-    """A webhook body as an Alertmanager sends it; each alert is its labels, with ``_ends`` for a resolved one."""
-    listed = []
-    for labels in alerts:
-        plain = {name: value for name, value in labels.items() if not name.startswith("_")}
-        own_status = labels.get("_status", status)
-        listed.append(
-            {
-                "status": own_status,
-                "labels": plain,
-                "annotations": labels.get(
-                    "_annotations", {"summary": f"{plain.get('alertname')} on {plain.get('host', '?')}"}
-                ),
-                "startsAt": labels.get("_starts", starts_at),
-                "endsAt": labels.get("_ends", ZERO_TIME),
-                "generatorURL": "http://prometheus.example/graph",
-            }
-        )
-    return json.dumps(
-        {"version": "4", "status": status, "alerts": listed, "groupKey": "{}:{}", "truncatedAlerts": truncated}
-    ).encode()
-
-
 @dataclass(slots=True)
 class World:
     """The engine and what surrounds it. ``at_point`` is called at every marked instant at which the process could die."""
@@ -152,6 +127,8 @@ class World:
     """How often it is audited; None: never, since that would take most of the time of a long day."""
     heartbeat: HeartbeatPlan | None = None
     drills: tuple[ScheduledDrill, ...] = ()
+    ways: Mapping[str, SourceWays] = field(default_factory=dict)
+    """How the bodies of each source are read, where that must be known."""
     watcher: OutsideWatcher = field(init=False)
     life: LoopLife = field(init=False)
     tickets: OutsideTickets = field(init=False)
@@ -193,7 +170,9 @@ class World:
         """Build the engine on the database as it is, and let it run."""
         self.database = InlineDatabase(f"sqlite:///{self.path}", at_point=self._point, check=self.check)
         self.metrics = Metrics()
-        self.current = Current(Standing(self.policy, EXTERNAL_URL, heartbeat=self.heartbeat, drills=self.drills))
+        self.current = Current(
+            Standing(self.policy, EXTERNAL_URL, heartbeat=self.heartbeat, drills=self.drills, ways=self.ways)
+        )
         tickets = self.ticket_system(self) if self.ticket_system else self.tickets
         connectors: dict[str, TicketSystem | Pager] = {"tickets": tickets, "sms": self.sms, "mail": self.mail}
         named = {route.connector for routes in self.policy.routes.values() for route in routes}
@@ -263,6 +242,12 @@ class World:
             return await self.gate.receive(source, kind, body, "192.0.2.1")
 
         return self.life.run(knock)
+
+    def mail_in(self, raw: bytes, how: Arrival | None = None, source: str = "post") -> EnvelopeId:
+        """A mail arrives by one of the doors, and the engine has a second to react; without ``how`` nothing proves who wrote it."""
+        envelope = self.receive(joined(how or Arrival("smtp"), raw), source=source, kind=SourceKind.EMAIL)
+        self.advance(seconds=1)
+        return envelope
 
     def fires(self, name: str = "DiskFull", host: str = "db1", cluster: str = "a", **extra: Any) -> EnvelopeId:  # noqa: ANN401 (labels of any kind)
         """One alert fires, and the engine has a second to react."""

@@ -14,25 +14,22 @@ from sqlalchemy import Connection
 from ingestd import telling
 from ingestd.core import relevance
 from ingestd.core.delivery import Delivery, DeliveryState
-from ingestd.core.effects import Deadline, DeadlineKind, Decision, DropReason, PageReason, TimelineEntry
+from ingestd.core.effects import Deadline, Decision, DropReason, PageReason, TimelineEntry
 from ingestd.core.incident import Incident
-from ingestd.core.names import Channel, EffectKind, PersonName
+from ingestd.core.names import EffectKind
 from ingestd.core.receipt import handed_over
 from ingestd.core.settle import Outcome, give_up_page, settle, settle_word
 from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
-from ingestd.store import apply, contacts, dialect, links, outbox, roster, storms, view
+from ingestd.store import apply, contacts, dialect, outbox, roster, storms, view
 from ingestd.store import incidents as incident_store
-from ingestd.workers import folding, reply_ways, ticket_news
+from ingestd.workers import answering, folding, reply_ways, ticket_news, wording
 from ingestd.workers.current import Standing
 
 HANDED_OVER_LINES_MAX = 200
-LINK_LIFE = timedelta(hours=72)
 LED_SECONDS = 2.0
 """What was told with another delivery is looked at again then, while that one is not settled."""
 HOLD_SECONDS = 15.0
 """A page waits so long before it is looked at again, while all alerts have cleared and it may be over."""
-DELAY_TOLD_MINUTES = 3
-"""A page that is later than this says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +148,15 @@ def _put_back(delivery: Delivery, hold: _Hold) -> Delivery:
 
 
 def _note_drop(connection: Connection, delivery: Delivery, reason: DropReason, now: datetime) -> None:
-    if delivery.kind in {EffectKind.TICKET_COMMENT, EffectKind.POST} or not delivery.incident_id:
+    is_silent = delivery.kind in {EffectKind.TICKET_COMMENT, EffectKind.POST}
+    is_told_anyway = delivery.kind is EffectKind.ANSWER and reason in {
+        DropReason.SUPERSEDED,
+        DropReason.NOTHING_TO_TELL,
+    }
+    if is_silent or is_told_anyway or not delivery.incident_id:
         return
-    whom = f" to {delivery.person}" if delivery.person else ""
+    receiver = delivery.person or (delivery.address if delivery.kind is EffectKind.ANSWER else "")
+    whom = f" to {receiver}" if receiver else ""
     text = f"{delivery.kind}{whom} not sent: {reason.replace('_', ' ')}"
     entry = TimelineEntry(delivery.incident_id, now, "dropped", reason.value, text)
     apply.write(connection, Decision(timeline=(entry,)), now)
@@ -185,14 +188,26 @@ def _make(
         return DropReason.CLOSED
     if delivery.kind.is_ticket:
         return _make_ticket(connection, delivery, incident, standing, now)
+    if delivery.kind is EffectKind.ANSWER:
+        return _make_answer(connection, delivery, incident, standing, now)
     reason = _moot(connection, delivery, incident, now, has_ticket=False, has_news=False)
     if reason is not None:
         return reason
     if delivery.kind is EffectKind.POST:
         told = _told(connection, delivery, incident, standing)
         is_lookup = delivery.unknown_since is not None
-        return Job(delivery, incident, told, is_lookup, page=_word_post(connection, delivery, incident, told, now))
+        return Job(delivery, incident, told, is_lookup, page=wording.post(connection, delivery, incident, told, now))
     return _make_page(connection, delivery, incident, standing, now, token)
+
+
+def _make_answer(
+    connection: Connection, delivery: Delivery, incident: Incident, standing: Standing, now: datetime
+) -> Job | DropReason:
+    answer = answering.word(connection, delivery, incident, standing, now)
+    if isinstance(answer, DropReason):
+        return answer
+    delivery, text = answer
+    return Job(delivery, incident, text.incident, delivery.unknown_since is not None, page=text)
 
 
 def _moot(
@@ -233,7 +248,7 @@ def _make_page(
         held, decision = folding.over_limit(connection, delivery, incident, bundle, standing.policy, now)
         return _Hold(bundle, held, decision)
     told = _told(connection, delivery, incident, standing)
-    page = _word_page(connection, delivery, incident, told, standing, now, token)
+    page = wording.page(connection, delivery, incident, told, standing, now, token)
     if page is None:
         return _unaddressed(connection, delivery)
     page = folding.word(connection, page, bundle, delivery, standing, now)
@@ -271,78 +286,6 @@ def _make_word(
     )
     text = PageText("word", told, contact, words=delivery.reason, sent_at=now)
     return Job(delivery, incident, told, delivery.unknown_since is not None, page=text)
-
-
-def _word_post(
-    connection: Connection, delivery: Delivery, incident: Incident, told: IncidentView, now: datetime
-) -> PageText:
-    room = delivery.address or ""
-    return PageText(
-        purpose="post",
-        incident=told,
-        contact=Contact(PersonName(room), room, Channel.CHAT, room),
-        level=delivery.level,
-        reason=delivery.reason,
-        earlier=_earlier(incident),
-        next_step_at=_next_step_at(connection, incident),
-        sent_at=now,
-    )
-
-
-def _earlier(incident: Incident) -> tuple[str, ...]:
-    """Who was told so far, in words."""
-    paged = incident.escalation.paged if incident.escalation else ()
-    return tuple(f"{name} by {channel}" for name, channel in paged)
-
-
-def _next_step_at(connection: Connection, incident: Incident) -> datetime | None:
-    """When the next level is paged if nobody answers; None if there is none. The present one may be paged again before."""
-    escalation = incident.escalation
-    if escalation is None or not escalation.has_next_level:
-        return None
-    again = timedelta(seconds=escalation.repeats_left * escalation.step.wait_seconds)
-    due = incident_store.deadlines_of(connection, incident.id)
-    return next((deadline.due_at + again for deadline in due if deadline.kind is DeadlineKind.ESCALATE), None)
-
-
-def _word_page(
-    connection: Connection,
-    delivery: Delivery,
-    incident: Incident,
-    told: IncidentView,
-    standing: Standing,
-    now: datetime,
-    token: str,
-) -> PageText | None:
-    assert delivery.person is not None, "a page has a receiver"
-    assert delivery.channel is not None, "a page has a channel"
-    person = standing.policy.people.get(delivery.person)
-    address = person.address_of(delivery.channel) if person else None
-    if person is None or address is None:
-        return None
-    contact = telling.contact_of(person, delivery.channel, address)
-    if delivery.kind is EffectKind.NOTICE:
-        return PageText("resolved", told, contact, reason=delivery.reason, sent_at=now)
-    link = ""
-    if standing.external_url:
-        links.add(
-            connection,
-            links.PageLink(links.hash_of(token), incident.id, person.name, delivery.key, now + LINK_LIFE),
-        )
-        link = f"{standing.external_url}/p/{token}"
-    late_minutes = int((now - (delivery.meant_at or delivery.created_at)).total_seconds() // 60)
-    return PageText(
-        purpose="page",
-        incident=told,
-        contact=contact,
-        level=delivery.level,
-        link=link,
-        reason=delivery.reason,
-        earlier=_earlier(incident),
-        next_step_at=_next_step_at(connection, incident),
-        delayed_minutes=late_minutes if late_minutes >= DELAY_TOLD_MINUTES else 0,
-        sent_at=now,
-    )
 
 
 @dataclass(frozen=True, slots=True)

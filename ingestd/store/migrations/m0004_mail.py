@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    literal_column,
+)
 from sqlalchemy.schema import CreateColumn
 
 metadata = MetaData()
@@ -42,6 +53,9 @@ _new_columns = (
 
 _then = MetaData()
 _alerts_then = Table("alerts", _then, Column("key", Text), Column("expires_at", BigInteger))
+_outbox_then = Table(
+    "outbox", _then, Column("kind", Text), Column("address", Text), Column("settled_at", BigInteger)
+)
 _watches_then = Table("watches", _then, Column("key", Text), Column("auto_resolve_seconds", Integer))
 
 
@@ -54,7 +68,15 @@ def upgrade(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {written}")
     expires = _alerts_then.c.expires_at.is_not(None)
     clears = _watches_then.c.auto_resolve_seconds.is_not(None)
+    is_answer = _outbox_then.c.kind == literal_column("'answer'")
     for index in (
+        Index(
+            "outbox_answers",
+            _outbox_then.c.address,
+            _outbox_then.c.settled_at,
+            sqlite_where=is_answer,
+            postgresql_where=is_answer,
+        ),
         Index("alerts_expiring", _alerts_then.c.key, sqlite_where=expires, postgresql_where=expires),
         Index("watches_clearing", _watches_then.c.key, sqlite_where=clears, postgresql_where=clears),
     ):
