@@ -83,7 +83,10 @@ class Metrics:
 
     def _count_mailboxes(self, r: CollectorRegistry) -> None:
         self.mailbox_mails = Counter(
-            "ingestd_mailbox_mails_total", "Messages fetched from a mailbox, by result.", ["account", "result"], registry=r
+            "ingestd_mailbox_mails_total",
+            "Messages fetched from a mailbox, by result.",
+            ["account", "result"],
+            registry=r,
         )
         self.mailbox_failures = Counter(
             "ingestd_mailbox_failures_total", "What went wrong with a mailbox.", ["account", "reason"], registry=r

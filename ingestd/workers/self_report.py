@@ -14,6 +14,7 @@ from ingestd.core.alert import Alert, Unreadable
 from ingestd.core.decide import decide_alerts
 from ingestd.core.effects import Decision
 from ingestd.core.incident import AlertState
+from ingestd.core.mail.mailbox_state import MailboxState
 from ingestd.core.names import AlertKey, AlertStatus, Channel, PersonName
 from ingestd.core.policy import Policy
 from ingestd.store import apply, dialect, roster, snapshot
@@ -191,6 +192,45 @@ def contact_works(
     return _end(connection, _contact_key(person, channel), policy, now)
 
 
+def mailbox_unreadable(connection: Connection, state: MailboxState, text: str, policy: Policy, now: datetime) -> Decision:
+    """A mailbox has not been read for long: nobody would hear of what is in it. ``text`` says why, without our secrets."""
+    when = f"since {state.good_at:%Y-%m-%d %H:%M:%S} UTC"
+    alert = Alert(
+        source=SOURCE,
+        key=_mailbox_key(state.account),
+        status=AlertStatus.FIRING,
+        labels={
+            "alertname": "IngestdMailboxUnreadable",
+            "mailbox": state.account,
+            "reason": state.reason or "unknown",
+            "severity": "critical",
+        },
+        annotations={
+            "summary": f"mailbox “{state.account}” has not been read {when}: alerts in it reach nobody",
+            "description": f"{state.place}: {text or 'it does not answer'}. Nothing is lost, it is read as soon as it can be. See: ingestd doctor,"
+            " and the log of the daemon.",
+        },
+        rule_name="IngestdMailboxUnreadable",
+    )
+    return _decide(connection, alert, policy, now)
+
+
+def is_mailbox_unreadable(connection: Connection, account: str) -> bool:
+    """Whether our own alert of a mailbox fires."""
+    return _is_firing(connection, _mailbox_key(account))
+
+
+def mailbox_read(connection: Connection, account: str, policy: Policy, now: datetime) -> Decision:
+    """A mailbox is read again, or is none of ours any more."""
+    return _end(connection, _mailbox_key(account), policy, now)
+
+
+def mailboxes_told(connection: Connection) -> list[str]:
+    """The mailboxes whose own alert was ever raised, whether it fires or not."""
+    prefix = _mailbox_key("")
+    return [key.removeprefix(prefix) for key in snapshot.keys_with(connection, prefix)]
+
+
 _AUDIT_KEY = AlertKey(f"{SOURCE}/audit")
 _PROBLEMS_TOLD_MAX = 10
 
@@ -244,6 +284,10 @@ def _quarantine_key(source: str) -> AlertKey:
 
 def _contact_key(person: PersonName, channel: Channel) -> AlertKey:
     return AlertKey(f"{SOURCE}/contact:{person}:{channel}")
+
+
+def _mailbox_key(account: str) -> AlertKey:
+    return AlertKey(f"{SOURCE}/mailbox:{account}")
 
 
 def _connector_key(connector: str) -> AlertKey:

@@ -87,6 +87,8 @@ HOMES: dict[str, tuple[set[str], str]] = {
         "HTTP is spoken at the edges; others use ports.HttpClient",
     ),
     "aiosmtpd": ({"intake"}, "mail comes in through intake alone"),
+    "imap_tools": ({"intake"}, "mail comes in through intake alone"),
+    "imaplib": ({"intake"}, "mail comes in through intake alone"),
     "aiosmtplib": ({"net"}, "mail goes out through net.mail_sender alone"),
     "apprise": ({"net"}, "chat goes out through net.chat_sender alone, which keeps its addresses out of the log"),
     "smtplib": ({"net"}, "mail goes out through net.mail_sender alone"),
