@@ -32,7 +32,7 @@ _TEXT_HINT = (
 )
 
 
-def _made(make: Callable[..., Made], *written: str) -> Made:
+def _made(make: Callable[..., Made], *written: str | TextSource) -> Made:
     try:
         return make(*written)
     except PathError as error:
@@ -44,8 +44,8 @@ def _text(value: Any) -> TextSource:  # noqa: ANN401 (a value from YAML)
         return value
     if isinstance(value, str):
         return _made(text_source, value)
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-        return _made(text_source, *value)
+    if isinstance(value, list) and value and not any(isinstance(one, list) for one in value):
+        return _made(text_source, *(_text(one) for one in value))
     if isinstance(value, dict) and list(value) == ["text"] and as_written(value["text"]):
         return constant(str(as_written(value["text"])))
     raise fault("type", "this does not say where a text comes from", _TEXT_HINT)
@@ -88,7 +88,9 @@ class _OnlyText(Section):
     text: str
 
 
-TextFrom: TypeAlias = Annotated[TextSource, PlainValidator(_text, json_schema_input_type=str | list[str] | _OnlyText)]
+TextFrom: TypeAlias = Annotated[
+    TextSource, PlainValidator(_text, json_schema_input_type=str | list[str | _OnlyText] | _OnlyText)
+]
 AnyPath: TypeAlias = Annotated[JsonPath, PlainValidator(_path, json_schema_input_type=str)]
 SinglePath: TypeAlias = Annotated[JsonPath, PlainValidator(_single_path, json_schema_input_type=str)]
 Words: TypeAlias = Annotated[

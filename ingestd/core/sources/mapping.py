@@ -102,15 +102,19 @@ class JsonMapping:
     value: TextSource | None = None
 
 
-def text_source(*written: str) -> TextSource:
-    """Where a text comes from, as it is written. A ``?`` after the last path: it may be missing. Raises ``PathError``."""
+def text_source(*written: str | TextSource) -> TextSource:
+    """Where a text comes from, as it is written. A ``?`` after a path: it may be missing. Raises ``PathError``."""
     if not 1 <= len(written) <= CHOICES_COUNT_MAX:
-        raise PathError(f"{len(written)} paths to choose from (1 to {CHOICES_COUNT_MAX})")
-    *others, last = written
-    may_be_missing = last.endswith("?") and "{" not in last
+        raise PathError(f"{len(written)} texts to choose from (1 to {CHOICES_COUNT_MAX})")
+    found = [one if isinstance(one, TextSource) else _read(one) for one in written]
+    choices = tuple(choice for one in found for choice in one.choices)
+    return TextSource(choices, may_be_missing=any(one.may_be_missing for one in found))
+
+
+def _read(written: str) -> TextSource:
+    may_be_missing = written.endswith("?") and "{" not in written
     return TextSource(
-        tuple(_template(one) for one in [*others, last.removesuffix("?") if may_be_missing else last]),
-        may_be_missing=may_be_missing,
+        (_template(written.removesuffix("?") if may_be_missing else written),), may_be_missing=may_be_missing
     )
 
 
