@@ -241,8 +241,6 @@ def _open_mail(
 
 def _end_mail(connection: Connection, report: BatchReport, envelope: Envelope, taken: MailTaken, now: datetime) -> None:
     """A mail that brings no alert has its one disposition. One that is put aside wakes nobody: strangers can send such mail."""
-    for decision in taken.decisions:
-        report.note(decision)
     why = (taken.reason, taken.detail)
     if taken.is_put_aside:
         inbox.quarantine(connection, envelope.id, reason=taken.reason, detail=taken.detail, now=now)
@@ -366,6 +364,8 @@ class Processor:
                 )
         for envelope, taken in report.mails:
             self._mail_telling.tell(envelope, taken, self._clock.now())
+            for decision in taken.decisions:
+                self._wake.after_decision(decision)
         self._tell_alerts(report)
         self._wake.after(report.connectors, has_deadlines=report.has_deadlines)
 
