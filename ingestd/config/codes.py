@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code in words: what is wrong, why it matters and what to do. ``wrong`` and ``right`` are an example; may be empty."""
-
-    means: str
-    mend: str
-    wrong: str = ""
-    right: str = ""
-
+from ingestd.config.code import Code
+from ingestd.config.intake_codes import INTAKE_CODES
 
 CODES: Final[dict[str, Code]] = {
     # ------------------------------------------------------------------ the file itself
@@ -262,6 +253,8 @@ CODES: Final[dict[str, Code]] = {
         "A test expects a maintenance window that there is not. It could never pass.",
         "Correct the name; was the window renamed or taken out?",
     ),
+    # ------------------------------------------------------------------ what comes in by mail and as JSON
+    **INTAKE_CODES,
     # ------------------------------------------------------------------ rules
     "matcher": Code(
         "A matcher cannot be read. It is one string as in Alertmanager: label = value, !=, =~ or !~, with an RE2 regex for the whole value.",
@@ -272,13 +265,6 @@ CODES: Final[dict[str, Code]] = {
     "duplicate-rule": Code(
         "Two rules have the same name. The name stands in tickets, metrics and explain, where it must mean one rule.",
         "Rename one of them.",
-    "json-path": Code(
-        "A path, or a text with paths, of a JSON mapping cannot be read: it would find nothing, and nobody would notice until an alert is missing something.",
-        "Write data.items[0].name, ['a key with spaces'], or words with paths in braces. There are no filters and no search at any depth. "
-        "Try it with a body: ingestd source test NAME FILE.",
-        "labels: {host: data..host}",
-        "labels: {host: data.host}",
-    ),
     ),
     "template": Code(
         "A title or summary cannot be rendered: a field that does not exist, a syntax error, or something that templates may not do.",

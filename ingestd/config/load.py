@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from ingestd.config.mail_profiles import check_mail_profiles
+from ingestd.config.mail_references import lint_mail
 from ingestd.config.model import Config, TeamSection
 from ingestd.config.problems import ConfigProblems, Problem, did_you_mean, has_errors, in_order
 from ingestd.config.references import check_references, lint_openness, names
@@ -85,7 +87,9 @@ def load(
     check_references(document, folder)
     if config is not None:
         lint_openness(document)
+        lint_mail(document)
         check_overrides(document, config)
+        check_mail_profiles(document)
     if connectors is not None:
         _check_connectors(document, connectors)
     place = (rules.absolute(), str(rules)) if rules is not None else _rules_path(document, path, folder)

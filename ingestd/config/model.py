@@ -6,6 +6,7 @@ Keys are named as an admin reads them (``wait: 5m``); attributes carry their uni
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ingestd.config.mail_model import MailSection
+from ingestd.config.mail_profile_model import MailProfileSection
+from ingestd.config.mail_profiles import chosen
 from ingestd.config.people_model import PersonSection, PolicySection, Routes, TeamSection, TicketSection
 from ingestd.config.proof_model import DrillSection, HeartbeatSection
 from ingestd.config.quantities import (
@@ -32,6 +35,7 @@ from ingestd.config.section import Section
 from ingestd.config.source_model import AuthSection, LimitsSection, SourceSection
 from ingestd.config.storm_model import LimitSection
 from ingestd.core.names import Channel
+from ingestd.core.sources import SourceWays
 
 __all__ = [
     "AuthSection",
@@ -164,6 +168,8 @@ class Config(Section):
     database: DatabaseSection = DatabaseSection()
     sources: dict[Name, SourceSection] = Field(min_length=1)
     mail: MailSection = MailSection()
+    mail_profiles: Annotated[dict[Name, MailProfileSection], Field(max_length=200)] = Field(default_factory=dict)
+    """How the mail of machines is read that no built-in profile knows; one with the name of a built-in one takes its place."""
     connectors: dict[Name, ConnectorSection] = Field(default_factory=dict)
     people: dict[Name, PersonSection] = Field(default_factory=dict)
     channels: dict[Channel, Routes] = Field(default_factory=dict)
@@ -185,3 +191,11 @@ class Config(Section):
     def limits_of(self, source: str) -> LimitsSection:
         """The server's limits with those that the source sets for itself."""
         return self.sources[source].limits_within(self.server.limits)
+
+    def ways_of(self, source: str) -> SourceWays:
+        """How the bodies of a source are read, with the profiles that its mail is asked for."""
+        section = self.sources[source]
+        if section.email is None:
+            return section.ways
+        profiles = chosen(section.email.profiles, self.mail_profiles)
+        return replace(section.ways, mail=section.email.as_source(profiles))

@@ -71,7 +71,7 @@ def doors_of(config: Config) -> Doors:
     return Doors(
         {name: source.kind for name, source in config.sources.items()},
         {name: config.limits_of(name).reading for name in config.sources},
-        {name: source.ways for name, source in config.sources.items()},
+        {name: config.ways_of(name) for name in config.sources},
     )
 
 

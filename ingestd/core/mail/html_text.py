@@ -33,8 +33,9 @@ _BLOCK: Final = re.compile(
     r"h[1-6r]|p|pre|div|li|[ou]l|d[ltd]|t(?:able|body|foot|head|r)|address|article|aside|blockquote|body|center|details|fieldset"
     r"|fig(?:caption|ure)|footer|form|header|html|main|nav|section|summary"
 )
+# A font size of nothing hides nothing: Grafana's mail, and every other that is laid out by MJML, has it around cells with a size of their own.
 _HIDDEN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:[;\"'!]|$)|\shidden(?:\s|=|/?$)",
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|\shidden(?:\s|=|/?$)",
     re.IGNORECASE,
 )
 _QUOTE: Final = re.compile(

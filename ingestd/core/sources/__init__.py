@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
-from ingestd.core.mail.reading import read_mail
 from ingestd.core.names import AlertStatus
 from ingestd.core.sources.alertmanager import read_alertmanager
+from ingestd.core.sources.alertmanager_api import read_alertmanager_api
 from ingestd.core.sources.elastic import ELASTALERT2, KIBANA, WATCHER
 from ingestd.core.sources.embedded_json import is_form, load_form
+from ingestd.core.sources.freshdesk_ticket import read_freshdesk_ticket
 from ingestd.core.sources.grafana import read_grafana
 from ingestd.core.sources.limits import ReadLimits
 from ingestd.core.sources.mapped import read_mapped
@@ -26,7 +27,7 @@ from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
 from ingestd.core.sources.strict_json import load_document, load_object
 from ingestd.core.sources.ways import SourceWays
 
-__all__ = ["MAPPED_KINDS", "QuarantineReason", "ReadLimits", "SourceKind", "SourceWays", "read"]
+__all__ = ["MAPPED_KINDS", "QuarantineReason", "ReadLimits", "SourceKind", "SourceWays", "read", "with_expiry"]
 
 
 class SourceKind(StrEnum):
@@ -34,7 +35,9 @@ class SourceKind(StrEnum):
 
     ALERTMANAGER = "alertmanager"
     GRAFANA = "grafana"
+    ALERTMANAGER_API = "alertmanager_api"
     EMAIL = "email"
+    FRESHDESK_TICKET = "freshdesk_ticket"
     JSON = "json"
     KIBANA = "kibana"
     WATCHER = "watcher"
@@ -74,20 +77,34 @@ def read(
     ``received_at``: when it came, which some alerts are judged by. The same arguments give the same answer. With the default limits 2 MiB
     of anything cost about 0.1 s of processor time at worst (measured on one shared core: 60 ms for 2,600 real alerts) and less than 50 MiB.
     """
-    parsed = _read(kind, source, body, limits, ways)
-    if ways.auto_resolve_seconds is None or received_at is None or isinstance(parsed, Unreadable):
+    parsed = _read(kind, source, body, limits, ways, received_at)
+    return parsed if isinstance(parsed, Unreadable) else with_expiry(parsed, ways, received_at)
+
+
+def with_expiry(parsed: ParsedEnvelope, ways: SourceWays, received_at: datetime | None) -> ParsedEnvelope:
+    """The alerts, those that fire with the instant at which they count as cleared if their source says when that is."""
+    if ways.auto_resolve_seconds is None or received_at is None:
         return parsed
     until = received_at + timedelta(seconds=ways.auto_resolve_seconds)
     return replace(parsed, alerts=tuple(_expiring(alert, until) for alert in parsed.alerts))
 
 
 def _read(
-    kind: SourceKind, source: str, body: bytes, limits: ReadLimits, ways: SourceWays
+    kind: SourceKind, source: str, body: bytes, limits: ReadLimits, ways: SourceWays, received_at: datetime | None
 ) -> ParsedEnvelope | Unreadable:
     if kind is SourceKind.EMAIL:
+        from ingestd.core.mail.reading import read_mail  # noqa: PLC0415 (the readers of mail need this package themselves)
+
         return read_mail(source, body, limits, ways.mail)
+    if kind is SourceKind.FRESHDESK_TICKET:
+        return read_freshdesk_ticket(body, source, limits, ways.tickets)
     if kind in MAPPED_KINDS:
         return _read_mapped(kind, source, body, limits, ways)
+    if kind is SourceKind.ALERTMANAGER_API:
+        listed = load_document(body, limits)
+        if isinstance(listed, Unreadable):
+            return listed
+        return read_alertmanager_api(listed, source, limits, received_at, ways.auto_resolve_seconds)
     document = load_object(body, limits)
     if isinstance(document, Unreadable):
         return document
