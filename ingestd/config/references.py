@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ingestd.config.channel_references import check_countries
+from ingestd.config.mail_references import check_recipients
+from ingestd.config.mailbox_references import check_mailboxes
 from ingestd.config.problems import did_you_mean, nearest
 from ingestd.config.quantities import parse_listen
 from ingestd.config.schedule_references import check_schedules
@@ -42,6 +44,7 @@ def check_references(document: Document, folder: Path) -> None:
         if isinstance(policy, Scalar) and isinstance(policy.value, str):
             _check_known(document, policy, "policy", policy.value, names(root, "policies"))
     _check_teams(document, root, connectors)
+    _check_reports(document, root, connectors)
     channels = root.get("channels")
     for channel in Channel:
         routes = channels.get(channel) if isinstance(channels, Mapping) else None
@@ -52,14 +55,28 @@ def check_references(document: Document, folder: Path) -> None:
     _check_people(document, root)
     check_countries(document, root)
     check_schedules(document, root, names(root, "people"))
-    _check_tls(document, root, folder)
+    check_mailboxes(document, root, folder)
+    for place in (("server", "tls"), ("mail", "listener", "tls")):
+        _check_tls(document, _at(root, *place), folder)
     _check_default_team(document, root)
+    check_recipients(document, root)
 
 
 def _check_route(document: Document, node: Node | None, connectors: frozenset[str]) -> None:
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in connectors:
         text = f'connector "{node.value[:60]}" is not defined'
         document.report(node.span, "unknown-connector", text, hint=did_you_mean(node.value, connectors))
+
+
+def _check_reports(document: Document, root: Mapping, connectors: frozenset[str]) -> None:
+    """Who answers reports, and in whose system the tickets are by which things are reported."""
+    for _, source in _entries(root, "sources"):
+        email = source.get("email") if isinstance(source, Mapping) else None
+        tickets = source.get("tickets") if isinstance(source, Mapping) else None
+        for section in (email, tickets):
+            reports = section.get("reports") if isinstance(section, Mapping) else None
+            _check_name(document, reports, "answer", "connector", connectors)
+        _check_name(document, tickets, "connector", "connector", connectors)
 
 
 def _check_teams(document: Document, root: Mapping, connectors: frozenset[str]) -> None:
@@ -145,9 +162,7 @@ def _check_notify(document: Document, name: str, person: Mapping, item: Node, ch
         document.report(item.span, "unknown-channel", f"no connector serves {channel}", hint=hint)
 
 
-def _check_tls(document: Document, root: Node | None, folder: Path) -> None:
-    server = root.get("server") if isinstance(root, Mapping) else None
-    tls = server.get("tls") if isinstance(server, Mapping) else None
+def _check_tls(document: Document, tls: Node | None, folder: Path) -> None:
     for key in ("cert_file", "key_file"):
         node = tls.get(key) if isinstance(tls, Mapping) else None
         if not isinstance(node, Scalar) or not isinstance(node.value, str):

@@ -93,13 +93,14 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-class _Digests:
+class Digests:
     """The live secrets as SHA-256, so that the time of a comparison does not tell a length either."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._digests = tuple(hashlib.sha256(secret).digest() for secret in secrets)
 
     def holds(self, given: bytes) -> bool:
+        """Whether this is one of them; nothing given is none."""
         digest = hashlib.sha256(given).digest()
         is_known = False
         for known in self._digests:  # always all of them: which one it was must not show either
@@ -118,7 +119,7 @@ class _BearerChecker(Checker):
     challenge = 'Bearer realm="ingestd"'
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
-        self._digests = _Digests([secret.raw for secret in secrets])
+        self._digests = Digests([secret.raw for secret in secrets])
 
     def admits(self, headers: Headers, now: datetime) -> bool:  # noqa: ARG002 (the Checker's signature)
         return self._digests.holds(_with_scheme(headers, "bearer"))
@@ -128,7 +129,7 @@ class _BasicChecker(Checker):
     challenge = 'Basic realm="ingestd", charset="UTF-8"'
 
     def __init__(self, username: str, passwords: Sequence[Secret]) -> None:
-        self._digests = _Digests([username.encode() + b":" + password.raw for password in passwords])
+        self._digests = Digests([username.encode() + b":" + password.raw for password in passwords])
 
     def admits(self, headers: Headers, now: datetime) -> bool:  # noqa: ARG002 (the Checker's signature)
         try:
@@ -143,7 +144,7 @@ class _SecretHeaderChecker(Checker):
 
     def __init__(self, name: str, secrets: Sequence[Secret]) -> None:
         self._name = name
-        self._digests = _Digests([secret.raw for secret in secrets])
+        self._digests = Digests([secret.raw for secret in secrets])
 
     def admits(self, headers: Headers, now: datetime) -> bool:  # noqa: ARG002 (the Checker's signature)
         return self._digests.holds(_bytes(_only(headers, self._name)))

@@ -20,7 +20,7 @@ from ingestd.core.names import EnvelopeId
 from ingestd.core.sources import SourceKind
 from ingestd.errors import IngestdError, StoreBusy
 from ingestd.intake.settings import GateLimits
-from ingestd.store import inbox, signatures
+from ingestd.store import dialect, inbox, signatures
 from ingestd.store.database import Database
 from ingestd.store.inbox import Envelope
 from ingestd.store.signatures import Signature
@@ -35,6 +35,10 @@ _QUIET_TURNS = 3
 
 class QueueFull(StoreBusy):
     """As much waits to be stored as may wait; nothing was taken."""
+
+
+class StoreFull(StoreBusy):
+    """There is no room left on the disk; nothing was taken."""
 
 
 class Replayed(IngestdError):
@@ -181,7 +185,7 @@ class Gate:
             self._on_missed()
             why = str(getattr(error, "orig", error))  # SQLAlchemy's own text would show the bodies
             log.error(log_events.ENVELOPE_NOT_STORED, count=len(batch), error=why)  # noqa: TRY400 (a traceback shows them too)
-            _refuse(batch, why)
+            _refuse(batch, why, StoreFull if dialect.is_full(error) else StoreBusy)
             return
         except BaseException:
             _refuse(batch, "the daemon is stopping")
@@ -221,9 +225,9 @@ def _store(connection: Connection, batch: list[_Arrival]) -> set[EnvelopeId]:
     return replayed
 
 
-def _refuse(batch: list[_Arrival], why: str) -> None:
+def _refuse(batch: list[_Arrival], why: str, kind: type[StoreBusy] = StoreBusy) -> None:
     for arrival in batch:
-        _settle(arrival, StoreBusy(why))
+        _settle(arrival, kind(why))
 
 
 def _settle(arrival: _Arrival, error: IngestdError | None) -> None:

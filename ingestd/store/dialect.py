@@ -29,6 +29,7 @@ _BUSY_MS = 5_000
 _CHECKPOINT_PAGES = 2_000
 _PG_RETRYABLE_CLASSES = ("40", "08", "25P03", "55P03", "57P0")
 _PG_VALUE_CLASSES = ("0A", "22", "23", "54")
+_PG_DISK_FULL = "53100"
 _VALUE_ERRORS = (DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError)
 _PG_SETTINGS = {
     "lock_timeout": "5s",
@@ -238,6 +239,13 @@ def is_trouble(error: BaseException) -> bool:
     if state is not None:
         return not str(state).startswith(_PG_VALUE_CLASSES)
     return not isinstance(error, _VALUE_ERRORS)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database has no room left on its disk."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return getattr(error.orig, "sqlstate", None) == _PG_DISK_FULL or "database or disk is full" in str(error.orig)
 
 
 def reason_of(error: DBAPIError) -> str:

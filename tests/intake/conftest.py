@@ -17,10 +17,13 @@ from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
 from ingestd.intake.server import Tls, listen, make_runner
 from ingestd.intake.settings import Open, ServerLimits, SourceDoor
+from ingestd.intake.smtp import SmtpListener, TlsMode
+from ingestd.intake.smtp_settings import SmtpLimits
 from ingestd.store import inbox
 from ingestd.store.database import ThreadedDatabase
 from ingestd.store.migrate import migrate
 from ingestd.telemetry.metrics import Metrics
+from tests.intake.mailroom import Mailroom, settings_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ALERT = b'{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"X"}}]}\n'
@@ -149,6 +152,31 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
         await house.runner.cleanup()
         await house.gate.drain()
         house.database.close()
+
+
+@pytest.fixture
+async def open_mailroom(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Mailroom]]]:
+    """``await open_mailroom(limits, allowed_networks=...)`` opens a listener for mail; all are closed after the test."""
+    rooms: list[Mailroom] = []
+
+    async def make(
+        limits: SmtpLimits | None = None, *, tls: Tls | None = None, mode: TlsMode = "starttls", **settings: object
+    ) -> Mailroom:
+        database = ThreadedDatabase(f"sqlite:///{tmp_path}/mail{len(rooms)}.db")
+        await database.run(migrate)
+        metrics = Metrics()
+        gate = Gate(database, SetClock(), SystemIds(), metrics, lambda: None)
+        listener = SmtpListener(gate, settings_of(limits, **settings), metrics, tls, mode)
+        rooms.append(Mailroom(await listener.start("127.0.0.1", 0), listener, gate, database, metrics))
+        return rooms[-1]
+
+    yield make
+    for room in rooms:
+        for client in room.clients:
+            client.close()
+        await room.listener.stop(seconds_max=2)
+        await room.gate.drain()
+        room.database.close()
 
 
 def request_of(
