@@ -139,7 +139,7 @@ def _bracket(text: str, place: int) -> tuple[Step, int]:
 def _unreadable(text: str, place: int) -> PathError:
     rest = text[place:]
     what = f'"{text[:80]}" is no path: it cannot be read from character {place + 1} on'
-    if rest.startswith("."):
+    if rest.startswith(".") and place > 0:
         return PathError(what, "there is no search at any depth (..): write every step")
     if rest.startswith(("[?", "[(")):
         return PathError(

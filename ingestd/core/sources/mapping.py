@@ -34,7 +34,10 @@ class TextSource:
     @property
     def written(self) -> str:
         """The first choice, in short: for messages to whoever wrote the mapping."""
-        return "".join(part if isinstance(part, str) else part.text for part in self.choices[0])
+        path = only_path(TextSource(self.choices[:1]))
+        if path is not None:
+            return path.text
+        return "".join(part if isinstance(part, str) else f"{{{part.text}}}" for part in self.choices[0])
 
 
 class MappedStatus(StrEnum):
