@@ -1,7 +1,7 @@
-"""Webhooks over HTTP: ``POST`` or ``PUT /api/v1/webhooks/{source}``.
+"""Webhooks over HTTP: ``POST`` or ``PUT /api/v1/webhooks/{source}``, and Alertmanager's API: ``POST /api/v2/alerts``.
 
-Answers 202 with the envelope's id once the raw body is committed, and nothing else means that it is stored. Everything else is a ``Refusal``,
-counted by its reason. Any content type is taken: what a body is shows in its bytes, and an alert must not be lost over a header.
+Answers 202 (that API: 200) with the envelope's id once the raw body is committed, and nothing else means that it is stored. Everything else
+is a ``Refusal``, counted by its reason. Any content type is taken: what a body is shows in its bytes, and an alert must not be lost over a header.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from aiohttp import hdrs, web
 
 from ingestd.ambient import Clock
 from ingestd.core.names import EnvelopeId
+from ingestd.core.sources import SourceKind
+from ingestd.core.sources.embedded_json import is_form
 from ingestd.errors import StoreBusy
 from ingestd.intake.body import read_body
 from ingestd.intake.door import Door
 from ingestd.intake.gate import Gate, QueueFull, Replayed
 from ingestd.intake.lane import Lane
 from ingestd.intake.quiet import Quiet
-from ingestd.intake.readable import require_json
+from ingestd.intake.readable import require_json, require_list
 from ingestd.intake.refusal import NO_SOURCE, RETRY_AFTER_SECONDS, Refusal, Refused
 from ingestd.intake.settings import SourceDoor
 from ingestd.telemetry import log_events
@@ -30,6 +32,8 @@ from ingestd.telemetry.metrics import Metrics
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PREFIX: Final = "/api/v1/webhooks/"
+API_PATH: Final = "/api/v2/alerts"
+"""Where a Prometheus sends to; behind the path of a source, or alone where only one source can be meant."""
 _JSON_HEADERS: Final = {hdrs.CONTENT_TYPE: "application/json"}
 _METHODS: Final = {hdrs.METH_POST, hdrs.METH_PUT}
 _CLOSING: Final = {Refusal.ENCODING, Refusal.TOO_LARGE, Refusal.BODY_TIMEOUT, Refusal.BODY_BROKEN}
@@ -53,18 +57,27 @@ class Webhooks:
 
     def replace(self, doors: Iterable[SourceDoor]) -> None:
         """From now on these are the sources. Requests that are being read go on with what they found."""
-        self._doors = {door.name: Door(door, self._metrics) for door in doors}
+        by_name = {door.name: Door(door, self._metrics) for door in doors}
+        apis = {name: door for name, door in by_name.items() if door.settings.kind is SourceKind.ALERTMANAGER_API}
+        self._doors = by_name | {f"{name}{API_PATH}": door for name, door in apis.items()}
+        if len(apis) == 1:
+            self._doors[API_PATH] = next(iter(apis.values()))
         self.lane.doors = self._doors
+        self._api_count = len(apis)
 
     def routes(self) -> list[web.RouteDef]:
         """What the application's router needs: every method and all that may follow, so that whoever comes near hears what is wrong."""
-        return [web.route(hdrs.METH_ANY, PREFIX + "{source:.*}", self.handle)]
+        return [
+            web.route(hdrs.METH_ANY, PREFIX + "{source:.*}", self.handle),
+            web.route(hdrs.METH_ANY, API_PATH, self.handle),
+        ]
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request. Raises only when it is cancelled; an error that nobody foresaw is a 503, like any other trouble of ours."""
-        door = self._doors.get(request.match_info["source"])
+        source = request.match_info.get("source", API_PATH)
+        door = self._doors.get(source)
         if door is None:
-            return self._refuse(request, None, Refused(Refusal.UNKNOWN_SOURCE))
+            return self._refuse(request, None, Refused(Refusal.UNKNOWN_SOURCE, self._nobody_at(source)))
         try:
             envelope_id = await self._store(request, door)
         except Refused as refused:
@@ -73,7 +86,22 @@ class Webhooks:
             log.exception(log_events.ENVELOPE_NOT_STORED, source=door.settings.name)
             return self._refuse(request, door, Refused(Refusal.INTERNAL))
         door.stored.inc()
-        return web.Response(status=202, body=b'{"envelope":"%b"}' % envelope_id.encode(), headers=_JSON_HEADERS)
+        return web.Response(
+            status=door.status.value, body=b'{"envelope":"%b"}' % envelope_id.encode(), headers=_JSON_HEADERS
+        )
+
+    def _nobody_at(self, source: str) -> str:
+        """Why nobody is at the path of Alertmanager's API; empty for any other path, of which the reason says enough."""
+        if not source.endswith(API_PATH):
+            return ""
+        if source != API_PATH:
+            return f"no source of kind alertmanager_api has this name; the URL is {PREFIX}NAME{API_PATH}"
+        if not self._api_count:
+            return "no source of kind alertmanager_api is configured"
+        return (
+            f"{self._api_count} sources are of kind alertmanager_api: send to {PREFIX}NAME{API_PATH} "
+            f"(Prometheus: path_prefix: {PREFIX}NAME)"
+        )
 
     async def _store(self, request: web.Request, door: Door) -> EnvelopeId:
         settings, checker, headers = door.settings, door.checker, request.headers
@@ -86,7 +114,10 @@ class Webhooks:
         body = await read_body(request, settings.body_bytes_max, self._body_seconds)
         if checker.is_signed and not checker.proves(headers, body):
             raise Refused(Refusal.UNAUTHENTICATED)
-        require_json(body)
+        if door.takes_list:
+            require_list(body)
+        elif not (settings.kind is SourceKind.JSON and is_form(body)):
+            require_json(body)
         try:
             return await self._gate.receive(
                 settings.name, settings.kind, body, remote, signature=checker.signature(headers)

@@ -15,7 +15,7 @@ from ingestd.errors import IngestdError, StoreBusy
 from ingestd.intake.door import Door
 from ingestd.intake.gate import Gate
 from ingestd.intake.plain import read_head
-from ingestd.intake.readable import is_strict_json
+from ingestd.intake.readable import is_list, is_strict_json
 from ingestd.intake.refusal import RETRY_AFTER_SECONDS, Refusal
 
 TAKEN = 0
@@ -46,13 +46,13 @@ class Lane:
         if len(data) < head.total:
             return head.total - len(data)
         body = data[head.body_at :]
-        if not is_strict_json(body):
+        if not is_strict_json(body) or (door.takes_list and not is_list(body)):
             return None
 
         def settle(envelope_id: EnvelopeId, error: IngestdError | None) -> None:
             if error is None:
                 door.stored.inc()
-                answer(_stored(envelope_id))
+                answer(_stored(envelope_id, door.status_line))
             else:
                 self._refused(door, Refusal.STORE_BUSY, remote)
                 answer(_NOT_STORED)
@@ -64,10 +64,10 @@ class Lane:
         return TAKEN
 
 
-def _stored(envelope_id: EnvelopeId) -> bytes:
+def _stored(envelope_id: EnvelopeId, status_line: str) -> bytes:
     """The answer that says that the envelope is on disk. Ids all have the same length."""
     return (
-        f"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: {len(envelope_id) + 15}\r\n"
+        f"HTTP/1.1 {status_line}\r\nContent-Type: application/json\r\nContent-Length: {len(envelope_id) + 15}\r\n"
         f'Date: {rfc822_formatted_time()}\r\n\r\n{{"envelope":"{envelope_id}"}}'
     ).encode()
 

@@ -44,6 +44,7 @@ Speaks = Callable[[Refusal], web.Response]
 
 _API = "/api/v1"
 _WEBHOOKS = f"{_API}/webhooks/"
+_ALERTS = "/api/v2/alerts"
 
 _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("GET", "/incidents", Role.VIEWER, api_incidents.list_incidents),
@@ -150,7 +151,7 @@ def _refusal_json(refusal: Refusal) -> web.Response:
 @web.middleware
 async def _front(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Logs every answer but those to webhooks, which intake accounts for, and says under ``/api/`` what the router refuses as JSON."""
-    if request.path.startswith(_WEBHOOKS):
+    if request.path.startswith(_WEBHOOKS) or request.path == _ALERTS:
         return await handler(request)
     began = asyncio.get_running_loop().time()
     try:

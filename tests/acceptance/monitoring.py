@@ -97,6 +97,11 @@ class Program:
     def log(self) -> str:
         return self._log_path.read_text(errors="replace")
 
+    def kill(self) -> None:
+        """``kill -9``: it says nothing any more, and nothing of that it ends."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -124,16 +129,24 @@ def alertmanager(program: str, folder: Path, urls: Sequence[str]) -> Program:
 
 
 def prometheus(
-    program: str, folder: Path, exporter: Exporter, to: Program, rules: Sequence[Mapping[str, Any]]
+    program: str,
+    folder: Path,
+    exporter: Exporter,
+    to: Program | Mapping[str, Any],
+    rules: Sequence[Mapping[str, Any]],
 ) -> Program:
-    """Scrapes the exporter and evaluates the rules twice a second."""
+    """Scrapes the exporter and evaluates the rules twice a second, says alerts each second, each time good for four.
+
+    ``to`` is an Alertmanager, or what the configuration says of one.
+    """
+    receiver = {"static_configs": [{"targets": [f"127.0.0.1:{to.port}"]}]} if isinstance(to, Program) else dict(to)
     folder.mkdir(parents=True, exist_ok=True)
     rules_path = folder / "rules.yaml"
     rules_path.write_text(yaml.safe_dump({"groups": [{"name": "acceptance", "rules": [dict(rule) for rule in rules]}]}))
     config = {
         "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
         "rule_files": [str(rules_path)],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{to.port}"]}]}]},
+        "alerting": {"alertmanagers": [receiver]},
         "scrape_configs": [{"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{exporter.port}"]}]}],
     }
     options = [f"--storage.tsdb.path={folder / 'prometheus'}", "--rules.alert.resend-delay=1s"]
