@@ -30,7 +30,7 @@ VERDICT_REASONS: Final[Mapping[str, str]] = {
     "not_a_recovery": "its sender stopped looking, which is no recovery",
     "still_held": "it was kept back and still fires",
     "cleared_while_held": "it was kept back and is over: nothing came of it",
-    "auto_resolved": "it was not seen for the time after which its rule takes it for cleared",
+    "auto_resolved": "it was not seen for the time after which its rule, its source or its sender takes it for cleared",
     "in_maintenance": "a maintenance window is open for it",
     "silenced": "somebody silenced it",
     "inhibited": "another alert that fires inhibits it",

@@ -27,7 +27,7 @@ class Attendance:
     at: datetime
     since: datetime
     patient_until: datetime
-    """Nothing clears by silence sooner, however long its sender had given it."""
+    """So long at most nothing clears by silence before it was silent since then for as long as it is good for."""
 
     def clears_at(self, last_seen_at: datetime, expires_at: datetime) -> datetime:
         """When silence counts as the end of an alert that was good until ``expires_at`` when it was last seen.
@@ -38,12 +38,18 @@ class Attendance:
         return max(expires_at, min(self.since + (expires_at - last_seen_at), self.patient_until))
 
 
-def attend(before: Attendance | None, now: datetime, *, has_missed: bool) -> Attendance:
-    """The record as of now. ``has_missed``: something that came could not be stored, or waits undecided, so that it is still unheard."""
+def attend(
+    before: Attendance | None, now: datetime, *, has_missed: bool = False, is_reborn: bool = False
+) -> Attendance:
+    """The record as of now.
+
+    ``has_missed``: something that came could not be stored, or waits undecided, so that it is still unheard. ``is_reborn``: this is the first
+    look of the only daemon, so that nobody has listened before it, however short that was.
+    """
     if before is None:
         return Attendance(now, now, now + _PATIENCE)
     away = now - before.at
-    if not has_missed and abs(away) <= _BREAK:
+    if not has_missed and not is_reborn and abs(away) <= _BREAK:
         return replace(before, at=now)
     patient_until = max(before.patient_until, now + max(_PATIENCE, away))
     return Attendance(before.at if has_missed else now, now, patient_until)

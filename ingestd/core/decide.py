@@ -45,7 +45,9 @@ def decide_alerts(
     order = _inhibitors_first(arrived)
     for position in order:
         sighting = arrived[position]
-        draft.meant_at = _if_late(received_at[position], now) if received_at else None
+        if received_at:
+            draft.meant_at = _if_late(received_at[position], now)
+            sighting = _good_from_now(sighting, received_at[position], now)
         is_due = sighting.cause is Cause.WATCH_DUE
         news = (observe.look_again if is_due else observe.take)(draft, sighting, policy)
         if news is not None:
@@ -75,6 +77,15 @@ def _inhibitors_first(sightings: Sequence[Sighting]) -> list[int]:
         return one.label is not None and bool(one.label.inhibit_by) and times[one.alert.key] == 1
 
     return sorted(range(len(sightings)), key=is_late)
+
+
+def _good_from_now(sighting: Sighting, received_at: datetime, now: datetime) -> Sighting:
+    """What waited to be decided is good for as long as it was when it came, so that it cannot be over before anybody has looked at it."""
+    expires_at = sighting.alert.expires_at
+    if expires_at is None:
+        return sighting
+    alert = replace(sighting.alert, expires_at=expires_at + (now - received_at))
+    return replace(sighting, alert=alert, received=sighting.as_received)
 
 
 def _if_late(due_at: datetime | None, now: datetime) -> datetime | None:

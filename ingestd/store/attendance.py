@@ -30,7 +30,9 @@ def load(connection: Connection) -> Attendance | None:
     return None if value is None else Attendance(*(instant_from(at) for at in json.loads(value)))
 
 
-def keep(connection: Connection, now: datetime, *, has_missed: bool) -> tuple[Attendance | None, Attendance | None]:
+def keep(
+    connection: Connection, now: datetime, *, has_missed: bool, is_reborn: bool
+) -> tuple[Attendance | None, Attendance | None]:
     """Bring the record up to date; gives it as it was and as it is, None where nothing clears by silence.
 
     Writes at most every ``ATTEND_SECONDS``, unless something was missed: a write that succeeds is the proof that what comes can be stored.
@@ -40,7 +42,7 @@ def keep(connection: Connection, now: datetime, *, has_missed: bool) -> tuple[At
         if before is not None:
             connection.execute(delete(settings).where(settings.c.name == _NAME))
         return before, None
-    after = attend(before, now, has_missed=has_missed or _is_behind(connection, now))
+    after = attend(before, now, has_missed=has_missed or _is_behind(connection, now), is_reborn=is_reborn)
     is_new = before is None or after.since != before.since
     if before is not None and not is_new and abs(after.at - before.at) < timedelta(seconds=ATTEND_SECONDS):
         return before, before

@@ -141,17 +141,17 @@ def _mentions(key: AlertKey) -> Any:  # noqa: ANN401 (an expression)
 
 def _from_body(connection: Connection, envelope_id: EnvelopeId, key: AlertKey, ways_of: WaysOf) -> Alert | None:
     row = connection.execute(
-        select(inbox.c.kind, inbox.c.source, inbox.c.body).where(inbox.c.id == envelope_id)
+        select(inbox.c.kind, inbox.c.source, inbox.c.body, inbox.c.received_at).where(inbox.c.id == envelope_id)
     ).first()
     if row is None:
         return None
-    return next((one for one in _read(row.kind, row.source, row.body, ways_of) if one.key == key), None)
+    return next((one for one in _read(*row, ways_of) if one.key == key), None)
 
 
-def _read(kind: str, source: str, body: bytes, ways_of: WaysOf) -> tuple[Alert, ...]:
+def _read(kind: str, source: str, body: bytes, received_at: datetime, ways_of: WaysOf) -> tuple[Alert, ...]:
     if kind not in tuple(SourceKind):
         return ()
-    parsed = sources.read(SourceKind(kind), source, bytes(body), ReadLimits(), ways_of(source))
+    parsed = sources.read(SourceKind(kind), source, bytes(body), ReadLimits(), ways_of(source), received_at)
     return parsed.alerts if isinstance(parsed, ParsedEnvelope) else ()
 
 
@@ -192,10 +192,10 @@ def _from_newest_bodies(connection: Connection, words: Sequence[bytes], ways_of:
         if room < 0:
             break
         chosen.append(row.seq)
-    query = select(inbox.c.kind, inbox.c.source, inbox.c.body).where(inbox.c.seq.in_(chosen))
-    for kind, source, body in connection.execute(query):
+    query = select(inbox.c.kind, inbox.c.source, inbox.c.body, inbox.c.received_at).where(inbox.c.seq.in_(chosen))
+    for kind, source, body, received_at in connection.execute(query):
         if kind not in _WORD_FOR_WORD or all(word in body or word == source.encode() for word in words):
-            yield from _read(kind, source, body, ways_of)
+            yield from _read(kind, source, body, received_at, ways_of)
 
 
 def incident_of_ticket(connection: Connection, word: str) -> IncidentId | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from ingestd.core import near_miss
+from ingestd.core import expiry, near_miss
 from ingestd.core.alert import Alert
 from ingestd.core.effects import Verdict
 from ingestd.core.incident import KnownAlert
@@ -250,7 +250,9 @@ def _rule_names(findings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _watch(watch: Watch, known: KnownAlert | None, ruleset: Ruleset) -> dict[str, Any]:
     """What an alert waits for. ``clears_at``: not seen until then it counts as cleared."""
-    auto, seen_at = watch.auto_resolve_seconds, known.last_seen_at if known else watch.since
+    clears_at = expiry.clears_at(known, watch, None) if known else None
+    if clears_at is not None and watch.held is None:
+        clears_at = max(clears_at, watch.due_at)  # after a break it is given longer
     rule = next((one for one in ruleset.rules if one.name == watch.rule), None)
     threshold = rule.threshold if rule else None
     return {
@@ -263,7 +265,7 @@ def _watch(watch: Watch, known: KnownAlert | None, ruleset: Ruleset) -> dict[str
         "due_at": watch.due_at,
         "fired_count": len(watch.fired_at),
         "threshold": {"count": threshold.count, "within_seconds": threshold.within_seconds} if threshold else None,
-        "clears_at": None if auto is None else seen_at + timedelta(seconds=auto),
+        "clears_at": clears_at,
     }
 
 

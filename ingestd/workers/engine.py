@@ -63,7 +63,7 @@ class Engine:
         self._clock = clock
         self._metrics = metrics
         self._processor = processor = Processor(database, current, clock, metrics, self.wake)
-        timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
+        self._timekeeper = timekeeper = Timekeeper(database, current, clock, metrics, self.wake)
         self.missed = timekeeper.missed
         """To be called by whoever could not store what came: silence says nothing then."""
         janitor = Janitor(database, current, clock, metrics, janitor_seconds)
@@ -150,6 +150,7 @@ class Engine:
 
     async def start(self, *, is_only_daemon: bool) -> None:
         """Begin to work. ``is_only_daemon``: nobody else uses this database, so every lease is a dead process's."""
+        self._timekeeper.is_reborn = is_only_daemon
         if is_only_daemon:
             freed = await self._database.run(_release, self._clock.now())
             if freed:

@@ -73,14 +73,21 @@ class Kept:
 
 
 def keep_watches(
-    connection: Connection, policy: Policy, now: datetime, limit: int, *, has_missed: bool = False
+    connection: Connection,
+    policy: Policy,
+    now: datetime,
+    limit: int,
+    *,
+    has_missed: bool = False,
+    is_reborn: bool = False,
 ) -> Kept:
     """Look again at every alert whose watch is due, in the caller's transaction; at most ``limit``, all in one decision.
 
-    ``has_missed``: since the last look something came that could not be stored, so that silence says nothing.
+    ``has_missed``: since the last look something came that could not be stored, so that silence says nothing. ``is_reborn``: it is the first
+    look of the only daemon.
     """
     dialect.serialise_decisions(connection)
-    before, after = attendance.keep(connection, now, has_missed=has_missed)
+    before, after = attendance.keep(connection, now, has_missed=has_missed, is_reborn=is_reborn)
     due = watches.due(connection, now, limit)
     if not due:
         return Kept(Decision(), before, after)
@@ -126,6 +133,8 @@ class Timekeeper:
         """How often something could not be stored in this life."""
         self._missed_count_told = 0
         self._is_attending = False
+        self.is_reborn = False
+        """To be set before the first look if no other daemon has listened before it."""
 
     def missed(self) -> None:
         """Something came and could not be stored: what is not said again for now may well still fire."""
@@ -162,7 +171,8 @@ class Timekeeper:
         limit = 1 if self._watch_alone_count else WATCH_BATCH_COUNT
         now = self._clock.now()
         missed_count = self._missed_count
-        look = partial(keep_watches, has_missed=missed_count != self._missed_count_told)
+        has_missed = missed_count != self._missed_count_told
+        look = partial(keep_watches, has_missed=has_missed, is_reborn=self.is_reborn)
         try:
             kept = await self._database.run(look, self._current.policy, now, limit)
         except Exception as error:
@@ -175,6 +185,7 @@ class Timekeeper:
             return True
         self._watch_alone_count = max(0, self._watch_alone_count - 1)
         self._missed_count_told = missed_count
+        self.is_reborn = False
         self._is_attending = kept.after is not None
         if kept.after is not None and is_break(kept.before, kept.after):
             log.warning(log_events.ATTENDANCE_BROKEN, since=kept.after.since, patient_until=kept.after.patient_until)
