@@ -220,6 +220,16 @@ class SmtpConnection(SMTP):
             return None, None
         return found[1] or found[2] or _NULL_SENDER, rest
 
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 (aiosmtpd's name)
+        """As aiosmtpd, once; and a peer that goes away within the handshake is noticed, which asyncio tells nobody."""
+        if self.is_tls:
+            await self.push("503 5.5.1 TLS is on already")
+            return
+        await super().smtp_STARTTLS(arg)
+        if self._tls_protocol is not None and (self.session is None or self.session.ssl is None):
+            raise TLSSetupException
+
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 (aiosmtpd's name)
         """As aiosmtpd; who handed the message in to our client (RFC 4954, 5) is nobody's concern."""
