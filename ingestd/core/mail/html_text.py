@@ -19,7 +19,7 @@ _LINK_CHARS_MAX: Final = 2000
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _CELL: Final = "\x1f"
 _BLOCK_EDGE: Final = "\x1e"
-_AROUND_CELL: Final = re.compile(r"[ \n\xa0\x1e]*\x1f[ \n\xa0\x1e]*")
+_AROUND_CELL: Final = " \n\xa0\x1e"
 _OWN_MARKS: Final = re.compile(r"[\x1e\x1f]")
 _NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?")
 """A number that no character has. ``html.unescape`` raises for one of thousands of digits."""
@@ -219,7 +219,12 @@ class _Region:
 def _lines(text: str) -> str:
     """The marks of blocks and cells become lines: a block without anything in it is none, one with a break or a hard blank is an empty one."""
     found: list[str] = []
-    for block in _AROUND_CELL.sub(_CELL, text).split(_BLOCK_EDGE):
+    # What stands between two cells belongs to neither. A pattern for it would take a time that grows with the square of the blanks.
+    first, *others = text.split(_CELL)
+    if others:
+        first = _CELL.join([first.rstrip(_AROUND_CELL), *(cell.strip(_AROUND_CELL) for cell in others[:-1])])
+        first = f"{first}{_CELL}{others[-1].lstrip(_AROUND_CELL)}"
+    for block in first.split(_BLOCK_EDGE):
         if not block.strip(" "):
             continue
         for line in block.removesuffix("\n").split("\n"):
