@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,16 @@ from ingestd import __version__, wiring
 from ingestd.ambient import Chance, Clock, IdSource, SystemChance, SystemClock, SystemIds
 from ingestd.calendars.expansion import expand
 from ingestd.config.load import Loaded
+from ingestd.config.model import Config
 from ingestd.core.names import Channel, PersonName
+from ingestd.errors import IngestdError
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
+from ingestd.intake.mailbox_errands import LoopErrands
+from ingestd.intake.mailboxes import Mailboxes
 from ingestd.intake.server import Tls, listen, make_runner
 from ingestd.intake.settings import SourceDoor
+from ingestd.intake.smtp import SmtpListener
 from ingestd.net import chat_sender
 from ingestd.net.http_client import AiohttpClient
 from ingestd.net.mail_sender import sender
@@ -46,6 +52,8 @@ from ingestd.workers.calendars import IDLE_SECONDS as CALENDAR_IDLE_SECONDS
 from ingestd.workers.calendars import CalendarWatch
 from ingestd.workers.current import Current, Standing
 from ingestd.workers.engine import Engine
+from ingestd.workers.mailbox_watch import LOOK_SECONDS as MAILBOX_LOOK_SECONDS
+from ingestd.workers.mailbox_watch import MailboxWatch
 from ingestd.workers.worker import Worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -76,8 +84,11 @@ class Daemon:
         """Called with a configuration before it is taken over; its secrets are among ``secrets`` by then."""
         self.ambient = ambient or Ambient()
         self.metrics = Metrics()
-        self.readiness = Readiness(("database", "listener"))
+        self.readiness = Readiness(
+            ("database", "listener", *(("mail listener",) if loaded.config.mail.listener else ()))
+        )
         self.port = 0
+        self._smtp: SmtpListener | None = None
         self._started_at = self.ambient.clock.now()
         self._http = AiohttpClient()
         self._connectors = self._build(loaded, registry)
@@ -161,7 +172,21 @@ class Daemon:
         calendars = Worker(
             "calendars", shifts.run_once, shifts.idle_seconds, self.metrics, idle_seconds_max=CALENDAR_IDLE_SECONDS
         )
-        self._beside = [loop.create_task(one) for one in (self._try_rules(), watch.run(), calendars.run())]
+        mailboxes = self._read_mailboxes()
+        self._beside = [
+            loop.create_task(one) for one in (self._try_rules(), watch.run(), calendars.run(), mailboxes.run())
+        ]
+
+    def _read_mailboxes(self) -> Worker:
+        """Begin to read them; who watches over it."""
+        config, ambient = self.loaded.config, self.ambient
+        errands = LoopErrands(self.gate, self.database, ambient.clock, self._http)
+        self.mailboxes = Mailboxes(errands, ambient.clock, ambient.chance, self.metrics)
+        self.mailboxes.use(wiring.mailboxes(config), wiring.mail_routes(config))
+        watch = MailboxWatch(self.database, self._current, ambient.clock, self.engine.wake, self.mailboxes.states)
+        return Worker(
+            "mailboxes", watch.run_once, watch.idle_seconds, self.metrics, idle_seconds_max=MAILBOX_LOOK_SECONDS
+        )
 
     async def _listen(self, at: tuple[str, int]) -> None:
         config = self.loaded.config
@@ -179,7 +204,26 @@ class Daemon:
         if config.server.tls is not None:
             self._tls = Tls(config.server.tls.cert_file, config.server.tls.key_file)
         self.port = await listen(self._runner, *at, self._tls)
+        await self._listen_for_mail()
         log.info(log_events.DAEMON_READY, listen=f"{at[0]}:{self.port}", version=__version__)
+
+    async def _listen_for_mail(self) -> None:
+        listener = self.loaded.config.mail.listener
+        if listener is None:
+            return
+        tls = Tls(listener.tls.cert_file, listener.tls.key_file) if listener.tls else None
+        settings = wiring.smtp_settings(self.loaded.config, listener)
+        mode = listener.tls.mode if listener.tls else "starttls"
+        self._smtp = SmtpListener(self.gate, settings, self.metrics, tls, mode)
+        try:
+            port = await self._smtp.start(listener.listen.host, listener.listen.port)
+        except OSError as error:
+            raise IngestdError(
+                f"cannot listen for mail on {listener.listen}: {os.strerror(error.errno or 0)}",
+                hint="stop what listens there, or change mail.listener.listen; a port below 1024 is not a user's: docs/howto/email-in.md",
+            ) from error
+        self.readiness.ready("mail listener")
+        log.info(log_events.MAIL_LISTENER_READY, listen=f"{listener.listen.host}:{port}")
 
     async def stop(self) -> None:
         """Take nothing more in, finish what is under way for a while, close. What is left over is in the database."""
@@ -189,6 +233,9 @@ class Daemon:
         await asyncio.gather(*self._beside, return_exceptions=True)
         await self._turns.close()
         await self._runner.cleanup()
+        if self._smtp is not None:
+            await self._smtp.stop()
+        await self.mailboxes.stop()
         await self.gate.drain()
         await self.engine.stop(seconds_max=STOP_SECONDS)
         await self._http.close()
@@ -212,6 +259,7 @@ class Daemon:
             reload=self.reload,
             status=self.status,
             test_page=self._test_page,
+            ways_of=lambda source: self._current.standing.ways_of(source),
             notice=self.report.notice,
             nudge=self._ring_all,
             new_token=self.ambient.ids.token,
@@ -219,7 +267,6 @@ class Daemon:
         )
 
     def _find_pagers(self) -> None:
-            ways_of=lambda source: self._current.standing.ways_of(source),
         """In place: the web keeps this mapping over a reload."""
         self._pagers.clear()
         self._pagers.update({name: made for name, made in self._connectors.items() if isinstance(made, Pager)})
@@ -276,6 +323,8 @@ class Daemon:
             doors = wiring.doors(fresh.loaded.config)
             if self._tls is not None:
                 self._tls.reload()
+            if self._smtp is not None:
+                self._smtp.reload_certificate()
         except Exception as error:  # noqa: BLE001 (whatever it is, what runs must go on)
             return self._refuse_reload(refusal_of(error))
         self._take_over(fresh, secrets, standing, doors)
@@ -287,6 +336,7 @@ class Daemon:
         for section in _NEEDS_RESTART:
             if getattr(loaded.config, section) != getattr(self.loaded.config, section):
                 log.warning(log_events.CONFIG_LINT, text=f"a change of “{section}” is in force only after a restart")
+        self._take_over_listener(loaded.config)
         self.secrets.update(secrets)
         self.on_reload(loaded)
         self.loaded = loaded
@@ -295,8 +345,19 @@ class Daemon:
         self._find_pagers()
         self._current.standing = standing
         self.webhooks.replace(doors)
+        self.mailboxes.use(wiring.mailboxes(loaded.config), wiring.mail_routes(loaded.config))
         self.engine.use(fresh.connectors)
         self.report.taken_over(loaded, fresh.tests_count)
+
+    def _take_over_listener(self, fresh: Config) -> None:
+        """All but its place: whoever is connected stays so. One that is taken out of the configuration goes on until the restart."""
+        new, old = fresh.mail.listener, self.loaded.config.mail.listener
+        if (new and new.place) != (old and old.place):
+            text = "a change of “listen” or “tls” of “mail.listener” is in force only after a restart"
+            log.warning(log_events.CONFIG_LINT, text=text)
+        listener = new or old
+        if self._smtp is not None and listener is not None:
+            self._smtp.replace(wiring.smtp_settings(fresh, listener))
 
     def _refuse_reload(self, refused: Refused) -> Sequence[str]:
         hide = Mask(self.secrets).text

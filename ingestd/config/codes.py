@@ -94,6 +94,12 @@ CODES: Final[dict[str, Code]] = {
         "phone: +49 151 2345678",
     ),
     "instant": Code("This is no instant.", "Write 2026-03-29 03:30, or 2026-03-29T03:30:00Z."),
+    "words": Code(
+        "There is no word in this phrase, so that it is found in no report.",
+        "Write words as people write them; case and punctuation do not matter.",
+        'impact: {high: ["!!!"]}',
+        'impact: {high: ["all users"]}',
+    ),
     "limit": Code(
         "This is no limit of messages: a number of them in a time.",
         "Write the count and the time; every time once.",

@@ -198,9 +198,9 @@ class MailboxClient:
             raise MailboxTrouble(
                 Trouble.FOLDER, f"folder “{folder}” cannot be opened: {_words(said)}", hint="correct folder"
             )
-        # imaplib refuses every further command where these stand; what EXISTS says from now on is news.
-        client.untagged_responses.pop("READ-ONLY", None)
-        client.untagged_responses.pop("EXISTS", None)
+        # Else imaplib refuses every further command once a server has said READ-ONLY, be it in answer to a change of flags.
+        client.is_readonly = True
+        client.untagged_responses.pop("EXISTS", None)  # what it says from now on is news
         validity = _number(client.response("UIDVALIDITY")[1])
         if not validity:
             raise MailboxTrouble(Trouble.SERVER, "the server numbers no messages (it gives no UIDVALIDITY)")
@@ -320,7 +320,9 @@ def _body_of(said: Iterable[Any], uid: int) -> bytes | None:
         elif isinstance(piece, bytes) and (quoted := _QUOTED.search(piece)):
             found = _UID.search(piece)
             if found and int(found[1]) == uid:
-                return re.sub(rb"\\(.)", rb"\1", quoted[1] or b"")
+                if quoted[1] is None:
+                    raise Refused("the content of a message is not there")  # as Dovecot tells of one that has just been removed
+                return re.sub(rb"\\(.)", rb"\1", quoted[1])
     return None
 
 
