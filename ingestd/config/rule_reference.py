@@ -60,6 +60,7 @@ _TITLES: Final = {
     "DedupModel": "`dedup`",
     "CorrelateModel": "`correlate`",
     "CollectsModel": "`collects`",
+    "ManyReportsModel": "`many_reports`",
     "CountModel": "`flap` and `threshold`",
     "PairModel": "`inhibit_by`",
     "TicketSection": "`ticket`",

@@ -20,6 +20,7 @@ from ingestd.config.quantities import (
     fault,
     size_range,
 )
+from ingestd.config.report_model import TicketReportSection
 from ingestd.config.section import Section
 from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
 
@@ -148,6 +149,8 @@ class SourceSection(Section):
     """Of a source of mail."""
     json_: JsonSourceSection | None = Field(default=None, alias="json")
     """Of a source of JSON that is mapped here."""
+    tickets: TicketReportSection | None = None
+    """Of a source whose tickets are reports."""
     auto_resolve_after_seconds: Annotated[DurationSeconds, duration_range("1m", "30d")] | None = Field(
         default=None, alias="auto_resolve_after"
     )
@@ -171,6 +174,7 @@ class SourceSection(Section):
         if not is_mail and self.email is not None:
             raise fault("unknown-key", f"a source of kind {self.kind} has no section  email", "remove it")
         self._check_mapping()
+        self._check_tickets()
         if not is_mail and self.auth is None:
             raise fault(
                 "missing-key",
@@ -178,6 +182,14 @@ class SourceSection(Section):
                 "use one of bearer, basic, header or grafana_hmac, or write  auth: none",
             )
         return self
+
+    def _check_tickets(self) -> None:
+        is_tickets = self.kind is SourceKind.FRESHDESK_TICKET
+        if is_tickets and self.tickets is None:
+            hint = "write  tickets: {connector: freshdesk}  with the name of your Freshdesk connector"
+            raise fault("missing-key", "a source of kind freshdesk_ticket has a section  tickets", hint)
+        if not is_tickets and self.tickets is not None:
+            raise fault("unknown-key", f"a source of kind {self.kind} has no section  tickets", "remove it")
 
     def _check_mapping(self) -> None:
         if self.kind is SourceKind.JSON and self.json_ is None:
@@ -198,6 +210,7 @@ class SourceSection(Section):
         return SourceWays(
             mapping=self.json_.as_mapping() if self.json_ else None,
             mail=self.email.as_source() if self.email else None,
+            tickets=self.tickets.as_reports() if self.tickets else None,
             auto_resolve_seconds=self.auto_resolve_after_seconds,
         )
 

@@ -22,11 +22,12 @@ from ingestd.core.names import Channel, EnvelopeId, IncidentState, Severity
 from ingestd.core.throttle import DEFAULT_LIMITS, ChannelLimits, Limit
 from ingestd.core.turn import STANDS_IN
 from ingestd.store import audit, inbox, outbox, receipts
+from ingestd.testing.alertmanager_bodies import alertmanager_body
 from ingestd.testing.outside import Fault, SentPage
 from ingestd.testing.simulated_rules import RESTRAINED_NAMES, may_be_kept_back, restrained_policy
 from ingestd.testing.ticket_books import ModelBooks, TicketBooks
 from ingestd.testing.virtual_time import SimulatedCrash
-from ingestd.testing.world import World, alertmanager_body, policy
+from ingestd.testing.world import World, policy
 
 HOSTS = ("db1", "db2", "db3", "web1")
 CLUSTERS = ("a", "b")

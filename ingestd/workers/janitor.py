@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
 from ingestd.core.watch import HoldReason
-from ingestd.store import inbox, incidents, links, outbox, overrides, replies, silences, watches
+from ingestd.store import inbox, incidents, links, mails, outbox, overrides, replies, silences, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -20,11 +20,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PRUNE_COUNT_MAX = 500
 JANITOR_SECONDS = 15.0
+MAILS_KEPT = timedelta(days=365)
+"""So long is it known which mail belonged to which incident: people answer old mails."""
 
 
 def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
     pruned = inbox.prune(connection, now - timedelta(seconds=keep_seconds), PRUNE_COUNT_MAX)
     pruned += replies.prune(connection, now)
+    pruned += mails.prune(connection, now - MAILS_KEPT, PRUNE_COUNT_MAX)
     pruned += overrides.prune(connection, now, PRUNE_COUNT_MAX)
     return pruned + links.prune(connection, now) + silences.prune(connection, now, PRUNE_COUNT_MAX)
 

@@ -132,7 +132,7 @@ config.yaml:2:71: error[secret]: both "secrets" and "secrets_file" are given
         "kind: alertmanager",
         "kind: alertmanger",
         """\
-config.yaml:2:14: error[value]: "alertmanger" is not one of alertmanager, grafana, email
+config.yaml:2:14: error[value]: "alertmanger" is not one of alertmanager, grafana, alertmanager_api, email, freshdesk_ticket, json, kibana, watcher, elastalert2
   |
 2 |   am: {kind: alertmanger, auth: none}
   |              ^^^^^^^^^^^ did you mean "alertmanager"?

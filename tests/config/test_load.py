@@ -94,7 +94,7 @@ def test_relative_paths_start_at_the_folder_of_the_file_and_not_where_the_progra
     found = settings_of(loaded, TYPES, TYPES)
     assert found["tickets"].path.resolve() == tmp_path / "etc/var/tickets"
     assert found["mail"].maildir.resolve() == tmp_path / "etc/var/mail"
-    assert loaded.ruleset.rules[0].file == "../etc/rules/50-defaults.yaml"
+    assert loaded.ruleset.rules[0].file == "../etc/rules/40-user-reports.yaml"
 
 
 def test_a_connectors_settings_are_checked_with_places(load_text, good):

@@ -207,15 +207,21 @@ rules:
     match: [a = b]
     urgency: low
     page: payments-oncall
+  - rule: wakes-whom-its-alerts-say
+    match: [a = d]
+    impact: low
+    urgency: low
+    impact_from: impact
+    page: payments-oncall
   - rule: wakes-nobody
     match: [a = c]
     impact: low
     page: payments-oncall
 """,
         """\
-rules/payments.yaml:13:11: warning[never-paged]: rule "wakes-nobody" never pages: its severity is low
+rules/payments.yaml:19:11: warning[never-paged]: rule "wakes-nobody" never pages: its severity is low
    |
-13 |     page: payments-oncall
+19 |     page: payments-oncall
    |           ^^^^^^^^^^^^^^^ response says  low: {page: never}: raise impact or urgency, or take page out
 """,
         id="a page of a severity that the catalogue may raise",

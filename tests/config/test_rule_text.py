@@ -120,6 +120,11 @@ windows = st.fixed_dictionaries(
 said = {
     "impact": levels,
     "urgency": levels,
+    "impact_from": labels,
+    "urgency_from": labels,
+    "many_reports": st.fixed_dictionaries(
+        {"count": st.integers(2, 100), "within": st.sampled_from(["1m", "7d"]), "impact": levels}
+    ),
     "category": texts,
     "team": st.sampled_from(["default", "payments"]),
     "dedup": some(by=st.lists(labels, max_size=2), within=durations),

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from ingestd.core.alert import Alert
 from ingestd.core.classify import KEY_LENGTH_MAX, TEMPLATE_FIELDS, TITLE_LENGTH_MAX, classify, template_fields, trace
+from ingestd.core.conduct import ManyReports
+from ingestd.core.enrich import Service
 from ingestd.core.names import AlertKey, AlertStatus, Level, Severity
+from ingestd.core.response import DEFAULT_RESPONSES, PageWhen, Response
 from ingestd.core.rule_compiler import compile_rules
 from ingestd.core.rule_draft import Known, RuleDraft, Stages
 from ingestd.core.ruleset import DEFAULT_MATRIX, UNMATCHED, Ruleset, TeamRoute, TicketPlan
@@ -240,3 +243,58 @@ def test_any_alert_gets_a_classification_and_equal_ones_get_equal_ones(labels, a
     seen = alert(labels, annotations=annotations)
     assert classify(seen, ruleset, NOW) == classify(seen, ruleset, NOW)
     assert classify(seen, ruleset, NOW).title
+
+
+# ---------------------------------------------------------------------------------------------- as the alert says
+
+
+def said(impact_label: str = "", urgency_label: str = "", **more) -> tuple[Level, Level, Severity]:
+    """What a rule that takes both levels from labels makes of an alert with these."""
+    ruleset = rules(rule("alertname = Lag", impact_from="impact", urgency_from="urgency", **more))
+    found = classify(alert({"alertname": "Lag", "impact": impact_label, "urgency": urgency_label}), ruleset, NOW)
+    return found.impact, found.urgency, found.severity
+
+
+def test_a_rule_takes_impact_and_urgency_from_labels():
+    assert said("high", "low") == (Level.HIGH, Level.LOW, Severity.MEDIUM)
+    assert said(" High ", "HIGH") == (Level.HIGH, Level.HIGH, Severity.CRITICAL)
+
+
+def test_what_is_no_level_leaves_the_rules_own():
+    assert said("enormous", "") == (Level.MEDIUM, Level.MEDIUM, Severity.MEDIUM)
+    assert said("", "sehr hoch", impact=Level.LOW, urgency=Level.HIGH) == (Level.LOW, Level.HIGH, Severity.MEDIUM)
+
+
+def test_a_label_comes_before_the_service_catalogue_and_the_catalogue_before_nothing():
+    drafts = (rule("alertname = Lag", impact_from="impact"),)
+    stages = Stages(DEFAULT_MATRIX, "v", services={"ledger": Service("ledger", impact=Level.HIGH)})
+    ruleset, faults = compile_rules(drafts, stages, KNOWN)
+    assert faults == ()
+    labels = {"alertname": "Lag", "service": "ledger"}
+    assert classify(alert(labels), ruleset, NOW).impact is Level.HIGH
+    assert classify(alert({**labels, "impact": "low"}), ruleset, NOW).impact is Level.LOW
+
+
+def test_many_reports_raise_a_level_and_never_lower_one():
+    many = ManyReports(5, 1800, impact=Level.MEDIUM, urgency=Level.HIGH)
+    ruleset = rules(rule("alertname = Lag", impact_from="impact", many_reports=many))
+    louder = classify(alert({"alertname": "Lag", "impact": "high"}), ruleset, NOW).many_reports
+    assert louder is not None
+    assert (louder.impact, louder.urgency, louder.severity) == (Level.HIGH, Level.HIGH, Severity.CRITICAL)
+    assert (louder.count, louder.within_seconds, louder.policy) == (5, 1800, "default-policy")
+
+
+def test_many_reports_page_where_one_does_not():
+    many = ManyReports(2, 60, impact=Level.HIGH, urgency=Level.HIGH)
+    drafts = (rule("alertname = Lag", impact=Level.LOW, urgency=Level.LOW, many_reports=many),)
+    responses = {**DEFAULT_RESPONSES, Severity.LOW: Response(page=PageWhen.NEVER)}
+    ruleset, _ = compile_rules(drafts, Stages(DEFAULT_MATRIX, "v", responses=responses), KNOWN)
+    found = classify(alert(), ruleset, NOW)
+    assert found.policy is None
+    assert found.many_reports is not None
+    assert found.many_reports.policy == "default-policy"
+
+
+def test_a_field_that_does_not_exist_is_a_fault_at_its_key():
+    _, (fault,) = compile_rules([rule("a = b", impact_from="alert.impact")], Stages(DEFAULT_MATRIX, "v"), KNOWN)
+    assert (fault.place, fault.code) == (("impact_from",), "matcher")

@@ -17,23 +17,30 @@ PLACEHOLDERS: Final = ("number", "subject", "name", "service")
 """What a text may use, in braces: ``{number}``. Nothing else of an incident is for those who reported it."""
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]{1,40})\}")
 
+
+def _phrases(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
 IMPACT_WORDS: Final[Mapping[Level, tuple[str, ...]]] = {
-    Level.HIGH: (
-        "down", "outage", "offline", "nobody can", "no one can", "none of us can", "all users", "everyone", "everybody",
-        "all of us", "whole team", "whole office", "entire office", "whole company", "all customers", "data loss", "hacked",
+    Level.HIGH: _phrases(
+        "down, outage, offline, nobody can, no one can, none of us can, all users, everyone, everybody, all of us, whole team,"
+        " whole office, entire office, whole company, all customers, data loss, hacked"
     ),
-    Level.MEDIUM: ("some users", "several users", "several people", "some of us", "our team", "my team", "colleagues"),
-    Level.LOW: ("minor", "question", "how do i", "how can i", "cosmetic", "typo", "feature request", "suggestion", "only me"),
-}  # fmt: skip
+    Level.MEDIUM: _phrases("some users, several users, several people, some of us, our team, my team, colleagues"),
+    Level.LOW: _phrases("minor, question, how do i, how can i, cosmetic, typo, feature request, suggestion, only me"),
+}
 """Whoever says so tells how much is affected."""
 URGENCY_WORDS: Final[Mapping[Level, tuple[str, ...]]] = {
-    Level.HIGH: (
-        "urgent", "urgently", "emergency", "asap", "immediately", "right now", "cannot work", "can t work", "can not work",
-        "unable to work", "since this morning", "deadline today", "nobody can", "no one can", "losing money", "losing orders",
+    Level.HIGH: _phrases(
+        "urgent, urgently, emergency, asap, immediately, right now, cannot work, can't work, can not work, unable to work,"
+        " since this morning, deadline today, nobody can, no one can, losing money, losing orders"
     ),
-    Level.MEDIUM: ("today", "soon", "slow", "workaround"),
-    Level.LOW: ("minor", "question", "no hurry", "no rush", "not urgent", "whenever", "when you have time", "next week", "feature request"),
-}  # fmt: skip
+    Level.MEDIUM: _phrases("today, soon, slow, workaround"),
+    Level.LOW: _phrases(
+        "minor, question, no hurry, no rush, not urgent, whenever, when you have time, next week, feature request"
+    ),
+}
 """Whoever says so tells how soon somebody must act. “Not urgent” holds the word “urgent”: see ``first_place``."""
 THANKS: Final = (
     "thanks",
