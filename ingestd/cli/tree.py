@@ -29,6 +29,7 @@ NOUNS: Final[dict[str, str]] = {
     "oncall": "See who is on call, and take over.",
     "contact": "See by which addresses people are reached, and use one again that was thought dead.",
     "test": "Try things out before they are needed.",
+    "source": "Try out what a source sends.",
     "rules": "Ask the rules what they would do, without a daemon.",
     "completion": "Completion of commands for a shell.",
 }

@@ -17,6 +17,7 @@ from ingestd.config.problems import did_you_mean
 from ingestd.core import sources
 from ingestd.core.alert import Alert, ParsedEnvelope, Unreadable
 from ingestd.core.fingerprint import alert_key, label_fingerprint
+from ingestd.core.mail.arrival import Arrival, joined, parted
 from ingestd.core.matchers import ANNOTATION_PREFIX
 from ingestd.core.names import AlertStatus
 from ingestd.core.sources import ReadLimits, SourceKind, SourceWays
@@ -63,6 +64,8 @@ class Doors:
         """What the daemon would make of the body."""
         kind = self.kinds.get(source) or (SourceKind(source) if source in set(SourceKind) else SourceKind.ALERTMANAGER)
         ways = self.ways.get(source) or SourceWays()
+        if kind is SourceKind.EMAIL and parted(body) is None:  # a raw message, which a person saved as a file
+            body = joined(Arrival("smtp"), body)
         return sources.read(kind, source, body, self.limits.get(source) or ReadLimits(), ways)
 
 

@@ -17,6 +17,9 @@ def _compiled(pattern: str) -> Any:  # noqa: ANN401 (google-re2 has no types)
     return re2.compile(pattern, options=_OPTIONS)
 
 
+_ANSWERED: Final = _compiled(
+    r"(?i)^\s*(?:re|aw|sv|vs|antw|antwort|rv|res|rif|odp|ynt|回复|答复)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*(?::|\x{FF1A})"
+)
 _PREFIX: Final = _compiled(
     r"(?i)^(?:\s*(?:re|fwd?|aw|wg|sv|vs|vb|antw|antwort|rv|res|enc|tr|rif|odp|pd|ynt|回复|转发|答复)"
     r"\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*(?::|\x{FF1A}))+\s*"
@@ -55,6 +58,11 @@ def bare_subject(subject: str) -> str:
     text = _safe(subject[:SUBJECT_CHARS_MAX])
     found = _PREFIX.match(text)
     return text[found.end() :] if found is not None else text
+
+
+def is_answer(subject: str) -> bool:
+    """Whether the subject says that it answers another mail (``Re:``); one that is passed on does not."""
+    return _ANSWERED.match(_safe(subject[:SUBJECT_CHARS_MAX])) is not None
 
 
 def steady_subject(subject: str) -> str:

@@ -79,7 +79,7 @@ def drafted(draft: AlertDraft, sheet: Sheet, source: str, texts: TextLimiter) ->
 def plain_alert(sheet: Sheet, source: str, texts: TextLimiter, own_text: str) -> Alert:
     """The mail itself as an alert that fires: what no profile knows is still told to somebody.
 
-    The same sender with the same subject, but for dates, times and measured values, is the same alert.
+    The same sender with the same subject, but for dates, times and measured values, is the same alert; without a subject each mail is one.
     """
     body = plain_block(own_text, texts.limits.annotation_chars_max)
     annotations = {"summary": sheet.bare_subject, "description": body}
@@ -99,10 +99,12 @@ def plain_alert(sheet: Sheet, source: str, texts: TextLimiter, own_text: str) ->
 
 def subject_key(sheet: Sheet, source: str, text: str = "") -> AlertKey:
     """The key of what only its sender and subject identify; with ``text`` also of one section among several."""
+    steady = steady_subject(sheet.subject).lower()
     parts = {
         f"{_KEY_PREFIX}sender": sheet.sender,
-        f"{_KEY_PREFIX}subject": steady_subject(sheet.subject).lower(),
+        f"{_KEY_PREFIX}subject": steady,
         f"{_KEY_PREFIX}section": text,
+        f"{_KEY_PREFIX}digest": "" if steady else sheet.letter.digest,
     }
     return alert_key(source, label_fingerprint({name: value for name, value in parts.items() if value}))
 

@@ -13,6 +13,7 @@ from ingestd.core.mail import message
 from ingestd.core.mail.arrival import Arrival, parted
 from ingestd.core.mail.author import author_of
 from ingestd.core.mail.letter import Letter
+from ingestd.core.mail.likeness import is_answer
 from ingestd.core.mail.mail_alert import plain_alert
 from ingestd.core.mail.profile_reading import Tried, ask, read_by
 from ingestd.core.mail.report import alert_of
@@ -46,10 +47,13 @@ class MailReading:
 
 
 def read_letter(source: str, arrival: Arrival, letter: Letter, limits: ReadLimits, mail: MailSource) -> MailReading:
-    """What the content of a mail is: machine mail by the first profile that knows it, else a person's report, else a plain alert."""
+    """What the content of a mail is: machine mail by the first profile that knows it, else a person's report, else a plain alert.
+
+    Profiles are not asked about what a person answers to a machine's mail: its subject and quotes are the machine's, the words are not.
+    """
     author = author_of(letter, takes_reports=mail.reports is not None)
     sheet = sheet_of(letter, author)
-    profile, tried = ask(mail.profiles, sheet)
+    profile, tried = ask(() if _is_answer(letter) else mail.profiles, sheet)
     if profile is not None:
         machine = read_by(profile, sheet, source, limits)
         return MailReading(MailShape.PROFILE, author, machine.envelope, profile.name, tried, machine.ignored_count)
@@ -60,6 +64,11 @@ def read_letter(source: str, arrival: Arrival, letter: Letter, limits: ReadLimit
     alert = plain_alert(sheet, source, texts, letter.own_text or letter.text)
     envelope = ParsedEnvelope((alert,), cut_count=texts.cut_count + letter.cut_count)
     return MailReading(MailShape.PLAIN, author, envelope, tried=tried)
+
+
+def _is_answer(letter: Letter) -> bool:
+    is_by_person = author_of(letter, takes_reports=True) is Author.PERSON
+    return is_by_person and bool(letter.references) and is_answer(letter.subject)
 
 
 def read_mail(source: str, body: bytes, limits: ReadLimits, mail: MailSource | None) -> ParsedEnvelope | Unreadable:
