@@ -132,3 +132,27 @@ def retry(program: Program, envelopes: tuple[str, ...]) -> None:
             program.terminal.data(safe(text).plain)
 
     program.each(envelopes, act)
+
+
+@command.command(
+    "release", examples=[("ingestd envelope release env_01hx...", "a mail that you have read and take for true")]
+)
+@click.argument("envelopes", metavar="ID...", nargs=-1, required=True)
+@output_option()
+@click.pass_obj
+def release(program: Program, envelopes: tuple[str, ...]) -> None:
+    """Let mail through that was put aside, as if it were proved who wrote it.
+
+    Look at it first: ingestd envelope show ID. It then does whatever it says: it opens and resolves, and an answer of whoever was paged
+    counts. To let through all mail of a sender, see docs/howto/email-in.md.
+    """
+
+    def act(envelope: str) -> None:
+        answer = program.api.post(f"/api/v1/envelopes/{segment(envelope)}/release")
+        if program.is_json:
+            program.terminal.json(answer)
+        else:
+            text = answer.get("text") or f"{envelope} is let through; see: ingestd explain {envelope}"
+            program.terminal.data(safe(text).plain)
+
+    program.each(envelopes, act)

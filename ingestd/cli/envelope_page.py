@@ -16,6 +16,7 @@ from ingestd.cli.terminal import safe
 Json = Mapping[str, Any]
 
 FINDINGS_MAX: Final = 200
+MAIL_LINES_MAX: Final = 40
 
 
 def envelope_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
@@ -29,6 +30,8 @@ def envelope_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
         said = joined((word(state), safe(words.ENVELOPE_STATES.get(state, ""))), ": ")
     yield joined((safe(envelope.get("id"), "bold"), said))
     yield labelled(_facts(envelope, moments))
+    if answer.get("mail"):
+        yield from _mail(answer["mail"])
     findings = envelope.get("findings") or []
     if findings:
         yield heading("Alerts")
@@ -39,7 +42,7 @@ def envelope_page(answer: Json, moments: Moments) -> Iterator[RenderableType]:
 
 
 def _facts(envelope: Json, moments: Moments) -> Iterator[tuple[str, Text]]:
-    yield "why", safe(words.worded(words.QUARANTINE_REASONS, envelope.get("reason")))
+    yield "why", safe(words.worded({**words.QUARANTINE_REASONS, **words.MAIL_REASONS}, envelope.get("reason")))
     yield "detail", safe(envelope.get("detail"))
     kind = f" (kind {envelope['kind']})" if envelope.get("kind") else ""
     yield "source", safe(f"{envelope.get('source')}{kind}")
@@ -47,6 +50,26 @@ def _facts(envelope: Json, moments: Moments) -> Iterator[tuple[str, Text]]:
     yield "received", safe(moments.both(envelope.get("received_at")))
     yield "decided", safe(moments.both(envelope.get("processed_at")))
     yield "alerts", safe(envelope.get("alert_count"))
+
+
+def _mail(mail: Json) -> Iterator[RenderableType]:
+    yield heading("Mail")
+    to = ", ".join(map(str, mail.get("envelope_to") or ()))
+    files = ", ".join(f"{one.get('name')} ({one.get('size_bytes')} bytes)" for one in mail.get("attachments") or ())
+    yield labelled(
+        (
+            ("from", safe(mail.get("from"))),
+            ("subject", safe(mail.get("subject"))),
+            ("date", safe(mail.get("date"))),
+            ("envelope", safe(f"from {mail.get('envelope_from') or '<>'} to {to or 'nobody'}")),
+            ("by", safe(" ".join(str(mail.get(key) or "") for key in ("door", "handed_in_by")))),
+            ("proof", safe(mail.get("proof") or "nothing shows who wrote it")),
+            ("files", safe(files)),
+        )
+    )
+    yield Text()
+    for line in str(mail.get("text") or "").splitlines()[:MAIL_LINES_MAX]:
+        yield Text.assemble("  ", safe(line))
 
 
 def _finding(finding: Json) -> Iterator[tuple[Text, Text]]:
@@ -72,6 +95,8 @@ def _what_to_type(envelope: Json) -> Iterator[RenderableType]:
             (f"ingestd envelope body {envelope.get('id')}", "what was sent"),
             (f"ingestd envelope retry {envelope.get('id')}", "read it once more, after a fix"),
         ]
+    if envelope.get("state") == "quarantined" and envelope.get("kind") == "email":
+        lines.append((f"ingestd envelope release {envelope.get('id')}", "let it through as it is: you have read it"))
     if lines:
         yield Text()
         yield rows((safe(line, "bold"), safe(what, "dim")) for line, what in lines)

@@ -61,7 +61,13 @@ DISPOSITIONS: Final[Mapping[str, str]] = {
     "duplicate": "it said nothing new",
     "ignored": "nothing in it counts any more",
     "empty": "it held no alert",
-    "quarantined": "it could not be read; it is kept and can be read again",
+    "quarantined": "it could not be read, or is not believed; it is kept and can be read again",
+    "answered": "it answered a page",
+    "noted": "it was noted on its incident",
+    "bounce": "a mail server says what became of a mail",
+    "own": "we wrote it, or it goes round in a circle: nothing comes of it",
+    "absence": "a program answered in the place of a person: nothing comes of it",
+    "copy": "the same mail came before",
 }
 
 QUARANTINE_REASONS: Final[Mapping[str, str]] = {
@@ -78,6 +84,41 @@ QUARANTINE_REASONS: Final[Mapping[str, str]] = {
     "too_many_alerts": "more alerts than the limit",
     "internal_error": "deciding it failed; that is our bug",
 }
+
+MAIL_REASONS: Final[Mapping[str, str]] = {
+    "own_page": "an ingestd wrote it",
+    "own_ticket": "a ticket system wrote it of our own ticket",
+    "too_many_hops": "it has passed so many servers that it must go round in a circle",
+    "page_bounced": "a page did not arrive: its receiver's next channel was used",
+    "answer_bounced": "what we told whoever reported an incident did not arrive",
+    "not_failed": "a mail is late, or has arrived: nothing follows",
+    "bounce_repeated": "that mail is known not to have arrived",
+    "foreign_bounce": "it is about a mail that is not ours, or that nobody knows any more",
+    "absence_note": "somebody is away, or a program says thank you",
+    "automatic_reply": "a program answered a page, and only people do that",
+    "same_mail": "it was taken already",
+    "thread": "it continues what an incident is about",
+    "malformed": "it is no mail, or its source takes none",
+    "no_sender": "it names no sender, or several",
+    "unauthenticated": "nothing shows who wrote it",
+    "sender_not_allowed": "its sender is not one of those who may send here",
+    "not_who_was_paged": "it answers a page to somebody else",
+    "unproved_report": "a person's report, and nothing shows who wrote it",
+    "unproved_recovery": "it says that something is over, and nothing shows who wrote it",
+    "too_many_from_sender": "its sender writes more than is read of one person",
+    "acted": "what it says was done",
+    "late": "somebody was first, or it was over",
+    "helped": "it was not understood, and was told so",
+    "unknown_page": "it names a page that is not known",
+    "opted_out": "no more is sent there",
+    "opted_in": "more is sent there again",
+    "unknown_sender": "its sender was never paged",
+    "unbound": "its token is not known",
+    "foreign_sender": "its sender was not paged",
+    "automatic": "a program wrote it",
+    "repeated": "it came before",
+}
+"""Why a mail was ignored or put aside, and what came of an answer to a page."""
 
 ENVELOPE_STATES: Final[Mapping[str, str]] = {
     "new": "waits for its decision",

@@ -47,6 +47,8 @@ class UnpagedReason(StrEnum):
     RESOLVE = "resolve"
     NOT_DECIDED = "not_decided"
     UNREADABLE = "unreadable"
+    PUT_ASIDE = "put_aside"
+    NO_ALERT = "no_alert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ _TEXTS: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.RESOLVE: "it is the end of something",
     UnpagedReason.NOT_DECIDED: "it has not been decided about yet",
     UnpagedReason.UNREADABLE: "the message could not be read",
+    UnpagedReason.PUT_ASIDE: "the mail is not believed, and was put aside ({by})",
+    UnpagedReason.NO_ALERT: "the mail brought no alert ({by})",
 }
 _ADVICE: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.MONITOR: "take mode: monitor out of rule “{by}” when it has proved itself",
@@ -144,6 +148,8 @@ _ADVICE: Final[Mapping[UnpagedReason, str]] = {
     UnpagedReason.RESOLVE: "nothing: only a fire pages",
     UnpagedReason.NOT_DECIDED: "ask again in some seconds; if it stays so: ingestd doctor",
     UnpagedReason.UNREADABLE: "ingestd envelope body ID shows it; after a fix: ingestd envelope retry ID",
+    UnpagedReason.PUT_ASIDE: "ingestd envelope show ID says what would make it pass; by hand: ingestd envelope release ID",
+    UnpagedReason.NO_ALERT: "nothing: ingestd envelope show ID says what it was taken for",
 }
 
 _UNTIL = r"(?: until (?P<until>\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC)?"

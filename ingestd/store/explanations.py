@@ -75,6 +75,7 @@ class Arrival:
     source: str
     received_at: datetime
     state: str
+    reason: str | None
     findings: list[Mapping[str, Any]] | None
 
 

@@ -23,6 +23,7 @@ ENVELOPE_NOT_ANSWERED: Final = "envelope_not_answered"
 ENVELOPE_PROCESSED: Final = "envelope_processed"
 ENVELOPE_QUARANTINED: Final = "envelope_quarantined"
 MAIL_IGNORED: Final = "mail_ignored"
+ENVELOPE_RELEASED: Final = "envelope_released"
 ALERTS_TRUNCATED: Final = "alerts_truncated"
 
 MAIL_LISTENER_READY: Final = "mail_listener_ready"

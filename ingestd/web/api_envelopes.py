@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import structlog
 from aiohttp import web
 
+from ingestd.core.mail.source import MailSource
 from ingestd.core.names import EnvelopeId
 from ingestd.core.safe_text import one_line
+from ingestd.core.sources import SourceKind
 from ingestd.store import inbox
+from ingestd.telemetry import log_events
 from ingestd.web import plain
 from ingestd.web.access import Caller
 from ingestd.web.desk import Desk
 from ingestd.web.replies import SAFE_HEADERS, Refusal, as_json, choice_of, limit_of
+from ingestd.web.shown_mail import mail_of
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _STATES = {"all": None, **{state: state for state in (inbox.NEW, inbox.DONE, inbox.QUARANTINED)}}
 
@@ -27,8 +34,13 @@ async def list_envelopes(desk: Desk, _caller: Caller, request: web.Request) -> w
 
 
 async def show_envelope(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
-    """``GET /api/v1/envelopes/{id}``: its one disposition, and what was decided about each alert."""
-    return as_json({"envelope": plain.envelope_whole(await _report(desk, request))})
+    """``GET /api/v1/envelopes/{id}``: its one disposition, what was decided about each alert, and a mail as people read it."""
+    report = await _report(desk, request)
+    answer = {"envelope": plain.envelope_whole(report)}
+    if report.kind != SourceKind.EMAIL:
+        return as_json(answer)
+    body = await desk.database.read(inbox.body, report.id)
+    return as_json({**answer, "mail": mail_of(bytes(body or b""), desk.ways_of(report.source).mail or MailSource())})
 
 
 async def show_body(desk: Desk, _caller: Caller, request: web.Request) -> web.Response:
@@ -48,6 +60,22 @@ async def retry_envelope(desk: Desk, _caller: Caller, request: web.Request) -> w
         )
     desk.nudge()
     return as_json({"envelope": report.id, "state": inbox.NEW, "text": f"{report.id} is read once more"})
+
+
+async def release_envelope(desk: Desk, caller: Caller, request: web.Request) -> web.Response:
+    """``POST /api/v1/envelopes/{id}/release``: a mail that was put aside is taken for true, since somebody has read it."""
+    report = await _report(desk, request)
+    if report.kind != SourceKind.EMAIL:
+        raise Refusal(
+            409, f"{report.id} is no mail", hint=f"read it once more with: ingestd envelope retry {report.id}"
+        )
+    if not await desk.database.run(inbox.release, report.id):
+        raise Refusal(
+            409, f"{report.id} is not quarantined: it is {report.state}", hint=f"see: ingestd explain {report.id}"
+        )
+    log.info(log_events.ENVELOPE_RELEASED, envelope=report.id, source=report.source, by=caller.name)
+    desk.nudge()
+    return as_json({"envelope": report.id, "state": inbox.NEW, "text": f"{report.id} is let through"})
 
 
 async def _report(desk: Desk, request: web.Request) -> inbox.EnvelopeReport:

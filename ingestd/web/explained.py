@@ -13,6 +13,7 @@ from ingestd.core import expiry, near_miss
 from ingestd.core.alert import Alert
 from ingestd.core.effects import Verdict
 from ingestd.core.incident import KnownAlert
+from ingestd.core.mail.mail_words import BY_STRANGERS
 from ingestd.core.names import AlertKey, IncidentId
 from ingestd.core.near_miss import Tried
 from ingestd.core.response import PageWhen
@@ -39,7 +40,16 @@ FINDINGS_COUNT_MAX: Final = 200
 GROUPS_COUNT_MAX: Final = 50
 CONDITION_CHARS_MAX: Final = 300
 
-_NO_NEWS: Final = frozenset({UnpagedReason.REPEAT, UnpagedReason.RESOLVE, UnpagedReason.STALE, UnpagedReason.VANISHED})
+_NO_NEWS: Final = frozenset(
+    {
+        UnpagedReason.REPEAT,
+        UnpagedReason.RESOLVE,
+        UnpagedReason.STALE,
+        UnpagedReason.VANISHED,
+        UnpagedReason.NO_ALERT,
+        UnpagedReason.PUT_ASIDE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,12 @@ def incident(connection: Connection, incident_id: IncidentId, asked: Asked) -> d
 def envelope(connection: Connection, report: EnvelopeReport, asked: Asked) -> dict[str, Any]:
     """What became of an envelope, and for each of its alerts why nobody was paged."""
     whole = plain.envelope_whole(report)
-    if report.findings is None:
-        reason = UnpagedReason.NOT_DECIDED if report.state == "new" else UnpagedReason.UNREADABLE
-        return {"kind": "envelope", "envelope": whole, "unpaged": [{**unpaged(Unpaged(reason)), "count": 0}]}
+    without = _without_alert(report.state, report.reason, report.findings)
+    if without is not None:
+        return {"kind": "envelope", "envelope": whole, "unpaged": [{**unpaged(without), "count": 0}]}
+    findings = report.findings or []
     found, paged_count, _ = _look_up(connection, [_arrival(report)], asked)
-    decided = next((str(f["rules_version"]) for f in report.findings if f.get("rules_version")), "")
+    decided = next((str(f["rules_version"]) for f in findings if f.get("rules_version")), "")
     groups = unpaged_reasons.grouped(found)
     return {
         "kind": "envelope",
@@ -94,7 +105,7 @@ def envelope(connection: Connection, report: EnvelopeReport, asked: Asked) -> di
             "decided": decided,
             "in_force": _short(asked.ruleset.version),
             "is_in_force": _is_in_force(asked.ruleset, decided),
-            "places": {name: rule_place(asked.ruleset, name) for name in _rule_names(report.findings)},
+            "places": {name: rule_place(asked.ruleset, name) for name in _rule_names(findings)},
         },
         "paged_count": paged_count,
         "unpaged": [_group(group) for group in groups[:GROUPS_COUNT_MAX]],
@@ -143,9 +154,9 @@ def arrivals(connection: Connection, since: datetime, asked: Asked) -> dict[str,
     came = explanations.arrivals_since(connection, since, ARRIVALS_COUNT_MAX)
     found, paged_count, skipped_count = _look_up(connection, came, asked)
     for one in came:
-        if one.findings is None:
-            reason = UnpagedReason.NOT_DECIDED if one.state == "new" else UnpagedReason.UNREADABLE
-            found.append((Unpaged(reason), one.id, None))
+        without = _without_alert(one.state, one.reason, one.findings)
+        if without is not None:
+            found.append((without, one.id, None))
     groups = unpaged_reasons.grouped(found)
     ordered = sorted(groups, key=lambda group: group.why.reason in _NO_NEWS)
     return {
@@ -159,6 +170,16 @@ def arrivals(connection: Connection, since: datetime, asked: Asked) -> dict[str,
         "groups": [_group(group) for group in ordered[:GROUPS_COUNT_MAX]],
         "group_count": len(groups),
     }
+
+
+def _without_alert(state: str, reason: str | None, findings: Sequence[Any] | None) -> Unpaged | None:
+    """Why nobody was paged for a message of which no alert was decided; None if some was."""
+    if findings is None and state == "new":
+        return Unpaged(UnpagedReason.NOT_DECIDED)
+    if findings is None:
+        is_disbelieved = reason in BY_STRANGERS
+        return Unpaged(UnpagedReason.PUT_ASIDE, str(reason)) if is_disbelieved else Unpaged(UnpagedReason.UNREADABLE)
+    return Unpaged(UnpagedReason.NO_ALERT, reason) if reason and not findings and state == "done" else None
 
 
 def _look_up(
@@ -193,7 +214,7 @@ def _may_have_paged(finding: Mapping[str, Any]) -> bool:
 
 def _arrival(report: EnvelopeReport) -> Arrival:
     findings = (report.findings or [])[:FINDINGS_COUNT_MAX]
-    return Arrival(report.id, report.source, report.received_at, report.state, findings)
+    return Arrival(report.id, report.source, report.received_at, report.state, report.reason, findings)
 
 
 def _with_name(connection: Connection, why: Unpaged) -> Unpaged:

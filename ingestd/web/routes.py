@@ -60,6 +60,7 @@ _GUARDED: tuple[tuple[str, str, Role, Guarded], ...] = (
     ("GET", "/envelopes/{id}", Role.VIEWER, api_envelopes.show_envelope),
     ("GET", "/envelopes/{id}/body", Role.VIEWER, api_envelopes.show_body),
     ("POST", "/envelopes/{id}/retry", Role.RESPONDER, api_envelopes.retry_envelope),
+    ("POST", "/envelopes/{id}/release", Role.ADMIN, api_envelopes.release_envelope),
     ("GET", "/alerts", Role.VIEWER, api_alerts.list_alerts),
     ("GET", "/contacts", Role.VIEWER, api_contacts.list_contacts),
     ("POST", "/contacts/{person}/{channel}/revive", Role.ADMIN, api_contacts.revive_contact),

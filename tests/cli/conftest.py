@@ -48,6 +48,7 @@ class FakeDaemon:
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     envelopes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mails: dict[str, dict[str, Any]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
     tickets: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +74,7 @@ class FakeDaemon:
         app.router.add_get("/api/v1/envelopes/{id}", self._show_envelope)
         app.router.add_get("/api/v1/envelopes/{id}/body", self._body)
         app.router.add_post("/api/v1/envelopes/{id}/retry", self._retry_envelope)
+        app.router.add_post("/api/v1/envelopes/{id}/release", self._retry_envelope)
         app.router.add_get("/api/v1/tickets", self._list_tickets)
         app.router.add_get("/api/v1/outbox", self._list_outbox)
         app.router.add_post("/api/v1/outbox/{verb:retry|drop}", self._steer)
@@ -162,8 +164,9 @@ class FakeDaemon:
 
     async def _show_envelope(self, request: web.Request) -> web.Response:
         envelope = self.envelopes.get(request.match_info["id"])
+        mail = self.mails.get(request.match_info["id"])
         return (
-            _json({"envelope": envelope})
+            _json({"envelope": envelope, **({"mail": mail} if mail else {})})
             if envelope
             else _refuse(404, f"there is no envelope {request.match_info['id']}")
         )

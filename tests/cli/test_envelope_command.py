@@ -68,3 +68,39 @@ def test_show_and_json(shell, quarantined):
 def test_an_id_cannot_lead_elsewhere(shell, daemon, quarantined):
     shell("envelope", "show", "../incidents?x=")
     assert daemon.calls[-1].path == "/api/v1/envelopes/../incidents?x="
+
+
+@pytest.fixture
+def put_aside(daemon, quarantined):
+    daemon.envelopes["env_02bad"] |= {"kind": "email", "reason": "unauthenticated", "detail": "nothing shows who"}
+    daemon.mails = {
+        "env_02bad": {
+            "from": "Nagios <nagios@example.com>",
+            "subject": "disk \x1b[2Jfull",
+            "envelope_from": "",
+            "envelope_to": ["post@example.com"],
+            "door": "smtp",
+            "handed_in_by": "203.0.113.9",
+            "proof": "",
+            "attachments": [{"name": "df.txt", "content_type": "text/plain", "size_bytes": 12}],
+            "text": "The disk\x07 is full.\nreally",
+        }
+    }
+
+
+def test_a_mail_is_shown_as_people_read_it_and_cannot_steer_the_terminal(shell, put_aside):
+    shown = shell("envelope", "show", "env_02bad").stdout
+    assert "nothing shows who wrote it (unauthenticated)" in shown
+    assert "Nagios <nagios@example.com>" in shown
+    assert "from <> to post@example.com" in shown
+    assert "df.txt (12 bytes)" in shown
+    assert "  really" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "ingestd envelope release env_02bad" in shown
+
+
+def test_a_mail_that_somebody_has_read_is_let_through(shell, daemon, put_aside):
+    shown = shell("envelope", "release", "env_02bad")
+    assert (shown.exit_code, daemon.calls[-1].path) == (0, "/api/v1/envelopes/env_02bad/release")
+    assert shell("envelope", "release", "env_01ok").exit_code == 1

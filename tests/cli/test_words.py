@@ -6,9 +6,11 @@ import pytest
 
 from ingestd.cli import words
 from ingestd.core.effects import DeadlineKind, DropReason, JoinReason, Verdict, VerdictReason
+from ingestd.core.mail.mail_words import MailDisposition, MailReason
 from ingestd.core.names import EffectKind, IncidentState
 from ingestd.core.settle import DeliveryState
 from ingestd.core.sources.quarantine import QuarantineReason
+from ingestd.store.reply_taking import ReplyResult
 from ingestd.workers.processor import INTERNAL_ERROR, disposition_of
 
 
@@ -40,7 +42,11 @@ def test_every_disposition_has_words():
         for join in (*JoinReason, None)
     ]
     reached = {disposition_of([finding]) for finding in findings} | {disposition_of([]), "quarantined"}
-    assert reached == set(words.DISPOSITIONS)
+    assert reached | {*MailDisposition} == set(words.DISPOSITIONS)
+
+
+def test_every_reason_of_mail_has_words():
+    assert {*MailReason, *ReplyResult} == set(words.MAIL_REASONS)
 
 
 def test_a_reason_is_told_in_words_and_by_its_name():
