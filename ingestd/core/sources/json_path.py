@@ -87,8 +87,14 @@ def value_at(start: object, path: JsonPath) -> object:
     ``{"host.name": ..}``, since Elasticsearch writes either.
     """
     value, place = start, 0
-    while place < len(path.steps):
-        value, place = _stepped(value, path.steps, place)
+    steps = path.steps
+    while place < len(steps):
+        step = steps[place]
+        if isinstance(value, dict) and step in value:  # the usual step
+            value = value[step]
+            place += 1
+        else:
+            value, place = _stepped(value, steps, place)
         if value is None:
             return None
     return value

@@ -42,9 +42,11 @@ _LINK_CHARS_MAX: Final = 4200
 _IDENTITY_CHARS_MAX: Final = 512
 """A longer text identifies by its hash, so that one text that all alerts name is not hashed thousands of times."""
 _ROOM_CHARS_MIN: Final = 65_536
-_ROOM_PER_CHAR: Final = 4
+_ROOM_PER_BYTE: Final = 3
 _SHORT_CHARS: Final = 64
 """How long a text may still be when there is no room left."""
+_SPREAD_COUNT_MAX: Final = 40
+"""So many names of one object become labels."""
 _HASHES_COUNT_MAX: Final = 200
 
 
@@ -90,9 +92,11 @@ class _Reader:
         self.limits = limits
         self.mapping = mapping
         self.texts = TextLimiter(limits)
-        self.room = max(_ROOM_CHARS_MIN, _ROOM_PER_CHAR * size)
-        self.shared: dict[JsonPath, str] = {}
-        self.shared_hashes: dict[str, str] = {}
+        self.room = max(_ROOM_CHARS_MIN, _ROOM_PER_BYTE * size)
+        self.found: dict[JsonPath, str] = {}
+        self.hashes: dict[str, str] = {}
+        self.shared: dict[tuple[Template, int], str] = {}
+        self.shared_spreads: dict[tuple[JsonPath, str], dict[str, str]] = {}
 
     def read(self, raw: object, place: str) -> Alert | Unreadable | None:
         """The alert, why it cannot be read, or None for what is to be ignored."""
@@ -161,7 +165,7 @@ class _Reader:
 
     def _identifying(self, raw: object, source: TextSource) -> str:
         for template in source.choices:
-            texts = [part if isinstance(part, str) else self._hashed(self._found(raw, part)) for part in template]
+            texts = [part if isinstance(part, str) else self._hashed(self._found(raw, part)) for part in template.parts]
             if _says_something(template, texts):
                 return "".join(texts)
         return ""
@@ -169,11 +173,11 @@ class _Reader:
     def _hashed(self, text: str) -> str:
         if len(text) <= _IDENTITY_CHARS_MAX:
             return text
-        if len(self.shared_hashes) > _HASHES_COUNT_MAX:
-            self.shared_hashes.clear()
-        if text not in self.shared_hashes:
-            self.shared_hashes[text] = sha256(text.encode()).hexdigest()
-        return self.shared_hashes[text]
+        if len(self.hashes) > _HASHES_COUNT_MAX:
+            self.hashes.clear()
+        if text not in self.hashes:
+            self.hashes[text] = sha256(text.encode()).hexdigest()
+        return self.hashes[text]
 
     def _map(self, raw: object, sources: Mapping[str, TextSource], chars_max: int) -> dict[str, str]:
         texts: dict[str, str] = {}
@@ -189,37 +193,52 @@ class _Reader:
         path = only_path(source)
         if path is None:
             return {}
-        found = value_at(self.document if path.is_absolute else raw, path)
+        if not path.is_absolute:
+            return self._named(value_at(raw, path), prefix, chars_max)
+        if (path, prefix) not in self.shared_spreads:
+            self.shared_spreads[path, prefix] = self._named(value_at(self.document, path), prefix, chars_max)
+        return self.shared_spreads[path, prefix]
+
+    def _named(self, found: object, prefix: str, chars_max: int) -> dict[str, str]:
         if not isinstance(found, dict):
             return {}
-        count_max = self.limits.labels_count_max
-        self.texts.cut_count += max(0, len(found) - count_max)
-        pairs = ((prefix + name, _text_of(inner)) for name, inner in islice(found.items(), count_max))
-        return {name: self._within(text, chars_max) for name, text in pairs if name and text.strip()}
+        self.texts.cut_count += max(0, len(found) - _SPREAD_COUNT_MAX)
+        pairs = ((prefix + name, _text_of(inner)) for name, inner in islice(found.items(), _SPREAD_COUNT_MAX))
+        return {name: self._cut(text, chars_max) for name, text in pairs if name and text.strip()}
 
     def _text(self, raw: object, source: TextSource, chars_max: int) -> str:
-        """The text, not much longer than so many characters; empty if no choice gives one."""
+        """The text, within so many characters; empty if no choice gives one."""
         for template in source.choices:
-            texts = [part if isinstance(part, str) else self._found(raw, part)[: chars_max + 1] for part in template]
-            if _says_something(template, texts):
-                return self._within("".join(texts), chars_max)
+            if template.is_shared:
+                if (template, chars_max) not in self.shared:
+                    self.shared[template, chars_max] = self._filled(raw, template, chars_max)
+                text = self.shared[template, chars_max]
+            else:
+                text = self._filled(raw, template, chars_max if self.room > 0 else min(chars_max, _SHORT_CHARS))
+                self.room -= len(text)
+            if text:
+                return text
         return ""
+
+    def _filled(self, raw: object, template: Template, chars_max: int) -> str:
+        if template.path is not None:
+            text = self._found(raw, template.path)
+            return self._cut(text, chars_max) if text and not text.isspace() else ""
+        texts = [part if isinstance(part, str) else self._found(raw, part)[: chars_max + 1] for part in template.parts]
+        return self._cut("".join(texts), chars_max) if _says_something(template, texts) else ""
 
     def _found(self, raw: object, path: JsonPath) -> str:
         if not path.is_absolute:
             return _text_of(value_at(raw, path))
-        if path not in self.shared:
-            self.shared[path] = _text_of(value_at(self.document, path))
-        return self.shared[path]
+        if path not in self.found:
+            self.found[path] = _text_of(value_at(self.document, path))
+        return self.found[path]
 
-    def _within(self, text: str, chars_max: int) -> str:
-        """The text, while there is room for what all alerts of the body say together; then a short one."""
-        text = text[: chars_max + 1]
-        if self.room < len(text) and len(text) > _SHORT_CHARS:
-            self.texts.cut_count += 1
-            text = cut(text, _SHORT_CHARS)
-        self.room -= len(text)
-        return text
+    def _cut(self, text: str, chars_max: int) -> str:
+        if len(text) <= chars_max:
+            return text
+        self.texts.cut_count += 1
+        return cut(text, chars_max)
 
     def _instant(self, raw: object, source: TimeSource | None) -> datetime | None:
         if source is None:
@@ -249,7 +268,7 @@ def _listed(document: dict[str, object] | list[object], mapping: JsonMapping) ->
 
 def _says_something(template: Template, texts: list[str]) -> bool:
     """Whether one of its paths gave a text, or it has none and is a text itself."""
-    found = [text for part, text in zip(template, texts, strict=True) if isinstance(part, JsonPath)]
+    found = [text for part, text in zip(template.parts, texts, strict=True) if isinstance(part, JsonPath)]
     return any(text.strip() for text in found or texts)
 
 

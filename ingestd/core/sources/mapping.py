@@ -20,8 +20,26 @@ CHOICES_COUNT_MAX: Final = 8
 _PATHS_COUNT_MAX: Final = 20
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[^{}]+|[{}]")
 
-Template: TypeAlias = tuple[str | JsonPath, ...]
-"""Words and paths in turn."""
+Parts: TypeAlias = tuple[str | JsonPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Words and paths in turn. ``path``: the one that is all of it. ``is_shared``: the same for all alerts of a document."""
+
+    parts: Parts
+    path: JsonPath | None
+    is_shared: bool
+
+
+def template(parts: Parts) -> Template:
+    """The template with what is to be known of it before it is filled in thousands of times."""
+    first = parts[0]
+    return Template(
+        parts,
+        first if len(parts) == 1 and isinstance(first, JsonPath) else None,
+        is_shared=all(isinstance(part, str) or part.is_absolute for part in parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +52,10 @@ class TextSource:
     @property
     def written(self) -> str:
         """The first choice, in short: for messages to whoever wrote the mapping."""
-        path = only_path(TextSource(self.choices[:1]))
-        if path is not None:
-            return path.text
-        return "".join(part if isinstance(part, str) else f"{{{part.text}}}" for part in self.choices[0])
+        first = self.choices[0]
+        if first.path is not None:
+            return first.path.text
+        return "".join(part if isinstance(part, str) else f"{{{part.text}}}" for part in first.parts)
 
 
 class MappedStatus(StrEnum):
@@ -123,14 +141,12 @@ def _read(written: str) -> TextSource:
 
 def constant(text: str) -> TextSource:
     """A text that is always the same."""
-    return TextSource(((text,),))
+    return TextSource((template((text,)),))
 
 
 def only_path(source: TextSource) -> JsonPath | None:
     """The path, if the text is what stands at one path and nothing else."""
-    template = source.choices[0]
-    first = template[0]
-    return first if len(source.choices) == len(template) == 1 and isinstance(first, JsonPath) else None
+    return source.choices[0].path if len(source.choices) == 1 else None
 
 
 def one_path(written: str) -> JsonPath:
@@ -173,7 +189,7 @@ def _template(written: str) -> Template:
     if len(written) > TEXT_CHARS_MAX:
         raise PathError(f"a text of {len(written)} characters (at most {TEXT_CHARS_MAX})")
     if "{" not in written and "}" not in written:
-        return (one_path(written),)
+        return template((one_path(written),))
     parts: list[str | JsonPath] = []
     for piece in _PIECE.finditer(written):
         text = piece[0]
@@ -188,4 +204,4 @@ def _template(written: str) -> Template:
             parts.append(text[0] if text in {"{{", "}}"} else text)
     if sum(isinstance(part, JsonPath) for part in parts) > _PATHS_COUNT_MAX:
         raise PathError(f"a text with more than {_PATHS_COUNT_MAX} paths")
-    return tuple(parts)
+    return template(tuple(parts))
