@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ingestd.config.problems import did_you_mean
 from ingestd.config.quantities import Text, Zone, as_written, fault
 from ingestd.config.section import Explained
-from ingestd.config.stage_model import FieldName, LabelName, MatcherList, as_list
+from ingestd.config.stage_model import FieldName, LabelName, MatcherText, as_list, matcher_list
 from ingestd.core.mail.profile import (
     Choice,
     Finding,
@@ -30,21 +30,25 @@ LABELS_WORD: Final = "labels"
 """Stands in ``identity`` for all labels that ``pairs`` found."""
 
 
-def _matchers(value: tuple[str, ...]) -> tuple[str, ...]:
-    for text in value:
-        try:
-            parse_mail_matcher(text)
-        except MatcherError as exc:
-            hint = exc.hint or (did_you_mean(exc.word, exc.known) if exc.word else "")
-            raise fault("matcher", f"{exc}: {text[:80]}", hint) from None
-    return value
+def _matcher(text: str) -> str:
+    try:
+        parse_mail_matcher(text)
+    except MatcherError as exc:
+        hint = _hint(exc) or (did_you_mean(exc.word, exc.known) if exc.word else "")
+        raise fault("matcher", str(exc), hint) from None
+    return text
+
+
+def _hint(exc: MatcherError) -> str:
+    """What to write instead, in words of profiles: what rules have besides matchers they have not."""
+    return exc.hint.replace('use "unless:" instead', "say what must not be in a matcher of its own, with !~")
 
 
 def _capture(value: str) -> str:
     try:
         compile_capture(value)
     except MatcherError as exc:
-        raise fault("matcher", str(exc), exc.hint) from None
+        raise fault("matcher", str(exc), _hint(exc)) from None
     return value
 
 
@@ -53,7 +57,7 @@ def _place(value: str) -> str:
     try:
         compile_capture(f"(?:{value})(?P<nothing>)")
     except MatcherError as exc:
-        raise fault("matcher", str(exc), exc.hint) from None
+        raise fault("matcher", str(exc), _hint(exc)) from None
     return value
 
 
@@ -202,7 +206,11 @@ class MailProfileSection(Explained):
 
     about: Text = ""
     """One sentence for people."""
-    match: Annotated[MatcherList, Field(min_length=1, max_length=20), AfterValidator(_matchers)]
+    match: Annotated[
+        tuple[Annotated[MatcherText, AfterValidator(_matcher)], ...],
+        Field(min_length=1, max_length=20),
+        BeforeValidator(matcher_list),
+    ]
     """Matchers that must all hold, on alert.subject, alert.sender, alert.body, header.NAME and mail.author."""
     extract: FindList = ()
     """What is taken out of the mail, in order; later ones fill only what is missing."""

@@ -30,7 +30,8 @@ def _matcher_text(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
     raise fault("matcher", "a matcher is one string", "write  'name = value'")
 
 
-def _matcher_list(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+def matcher_list(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+    """Refuse what is no list of matchers; its author is told how the same is written."""
     if isinstance(value, list):
         return value
     if isinstance(value, str):
@@ -49,7 +50,7 @@ def as_list(value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
 
 
 MatcherText = Annotated[str, BeforeValidator(_matcher_text)]
-MatcherList = Annotated[tuple[MatcherText, ...], Field(max_length=200), BeforeValidator(_matcher_list)]
+MatcherList = Annotated[tuple[MatcherText, ...], Field(max_length=200), BeforeValidator(matcher_list)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=256)]
 LabelName = Annotated[Text, Field(min_length=1, max_length=256)]
 FieldList = Annotated[tuple[FieldName, ...], Field(max_length=20)]
