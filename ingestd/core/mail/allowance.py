@@ -10,6 +10,11 @@ from ingestd.core.mail.letter import LetterLimits
 _LINES_PER_FIELD: Final = 20
 _CHARS_PER_VALUE: Final = 16
 _FALSE_MARKS_PER_PART: Final = 50
+_LEVELS_OF_WHOLE: Final = 4
+"""Text, its pictures and files around them are three levels; more of them can only be small."""
+_HTML_PER_TEXT: Final = 10
+"""So much longer than its words the HTML of a mail may be."""
+_TAGS_MAX: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -24,6 +29,12 @@ class Allowance:
     parts: int
     false_marks: int
     """Lines that look like a boundary and are none."""
+    searched_bytes: int
+    """Through which boundaries are looked for, once for each level of parts."""
+    text_chars: int
+    """Of all texts, those included of which another form is kept."""
+    html_chars: int
+    html_tags: int
     cut_count: int = 0
 
     @classmethod
@@ -35,6 +46,10 @@ class Allowance:
             header_chars=limits.header_chars_max * _CHARS_PER_VALUE,
             parts=limits.parts_max,
             false_marks=limits.parts_max * _FALSE_MARKS_PER_PART,
+            searched_bytes=limits.message_bytes_max * _LEVELS_OF_WHOLE,
+            text_chars=limits.text_chars_max * 2,
+            html_chars=limits.text_chars_max * _HTML_PER_TEXT,
+            html_tags=_TAGS_MAX,
         )
 
     def cut(self) -> None:

@@ -64,11 +64,13 @@ class _Head:
         match = _NAME.match(self._raw, start, end)
         if match is None:
             return False
-        if self._allowance.fields <= 0:
-            self._current = None
-            self._allowance.cut()
-            return True
         self._allowance.fields -= 1
+        if self._allowance.fields < 0:
+            self._current = None
+            # Once, however many there are.
+            if self._allowance.fields == -1:
+                self._allowance.cut()
+            return True
         self._current = []
         self._room = min(self._chars_max, self._allowance.header_chars)
         self._found.setdefault(match[1].decode("ascii").lower(), []).append(self._current)

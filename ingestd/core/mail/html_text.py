@@ -13,8 +13,6 @@ from typing import Final
 
 from ingestd.core.safe_text import REPLACEMENT
 
-TAGS_MAX: Final = 20_000
-"""What stands behind so many tags is not read."""
 _LINK_CHARS_MAX: Final = 2000
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _CELL: Final = "\x1f"
@@ -24,6 +22,7 @@ _OWN_MARKS: Final = re.compile(r"[\x1e\x1f]")
 _NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?")
 """A number that no character has. ``html.unescape`` raises for one of thousands of digits."""
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?=[\s/>:]|$)")
+_NAMED: Final = re.compile(r"<[a-zA-Z]")
 _QUOTE_OR_END: Final = re.compile(r"[>\"']")
 
 _UNSEEN: Final = frozenset({"script", "style", "title", "template", "noscript", "textarea", "svg", "object", "iframe"})
@@ -34,18 +33,15 @@ _BLOCK: Final = re.compile(
     r"|fig(?:caption|ure)|footer|form|header|html|main|nav|section|summary"
 )
 # A font size of nothing hides nothing: Grafana's mail, and every other that is laid out by MJML, has it around cells with a size of their own.
+# What styles say in what is looked at of a tag, which is its beginning: a tag of a megabyte is as dear as any other.
+_ATTRIBUTES_CHARS_MAX: Final = 1000
+_HIDING: Final = ("display", "visibility", "mso-hide", "font-size", "hidden")
 _HIDDEN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|\shidden(?:\s|=|/?$)",
-    re.IGNORECASE,
+    r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|mso-hide\s{0,9}:\s{0,9}all"
+    r"|font-size\s{0,9}:\s{0,9}0(?:px|pt|em|%)?\s{0,9}(?:[;\"'!]|$)|\shidden(?:\s|=|/?$)"
 )
-_QUOTE: Final = re.compile(
-    r"\b(?:id|class|name)\s*=\s*[\"']?[^\"'>]{0,100}(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote)",
-    re.IGNORECASE,
-)
-_QUOTE_TO_THE_END: Final = re.compile(
-    r"\b(?:id|class|name)\s*=\s*[\"']?[^\"'>]{0,100}(?:divRplyFwdMsg|appendonsend|zwchr|ms-outlook-mobile-reference-message|stopSpelling)",
-    re.IGNORECASE,
-)
+_QUOTES: Final = ("gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote")
+_QUOTES_TO_THE_END: Final = ("divrplyfwdmsg", "appendonsend", "zwchr", "ms-outlook-mobile-reference-message")
 _HREF: Final = re.compile(
     r"\shref\s*=\s*(?:\"(https?://[^\"]*)\"|'(https?://[^']*)'|(https?://[^\s>\"']+))", re.IGNORECASE
 )
@@ -57,23 +53,24 @@ class HtmlText:
 
     text: str
     own: str
+    tags: int
+    """So many of them were read."""
     is_cut: bool = False
 
 
-def from_html(source: str, chars_max: int) -> HtmlText:
-    """The words that are shown; never raises. Reading stops once there are ``chars_max`` characters of them, or ``TAGS_MAX`` tags."""
+def from_html(source: str, chars_max: int, tags_max: int) -> HtmlText:
+    """The words that are shown; never raises. Reading stops once there are ``chars_max`` characters of them, or ``tags_max`` tags."""
     reader = _Reader(chars_max)
-    position = 0
-    for _ in range(TAGS_MAX):
-        if reader.is_full:
-            break
+    position = tags = 0
+    while tags < tags_max and not reader.is_full:
         place = source.find("<", position)
         if place < 0:
             reader.text(source[position:])
-            return reader.result(is_cut=False)
+            return reader.result(tags, is_cut=False)
         reader.text(source[position:place])
         position = _after_tag(source, place, reader)
-    return reader.result(is_cut=position < len(source))
+        tags += 1
+    return reader.result(tags, is_cut=position < len(source))
 
 
 def _after_tag(source: str, place: int, reader: _Reader) -> int:
@@ -86,8 +83,7 @@ def _after_tag(source: str, place: int, reader: _Reader) -> int:
         if source.startswith(("<!", "<?", "</"), place):
             end = source.find(">", place)
             return len(source) if end < 0 else end + 1
-        named = re.compile(r"<[a-zA-Z]").match(source, place)
-        if named is None:
+        if _NAMED.match(source, place) is None:
             reader.text("<")
             return place + 1
         return _tag_end(source, place) + 1
@@ -99,7 +95,7 @@ def _after_tag(source: str, place: int, reader: _Reader) -> int:
         closing = _UNSEEN_END[name].search(source, end)
         return len(source) if closing is None else _tag_end(source, closing.end()) + 1
     else:
-        reader.open(name, source[tag.end() : min(end, tag.end() + 4 * _LINK_CHARS_MAX)])
+        reader.open(name, source[tag.end() : min(end, tag.end() + 2 * _LINK_CHARS_MAX)])
     return end + 1
 
 
@@ -149,14 +145,15 @@ class _Reader:
         if self._hidden.depth:
             self._hidden.open(name)
             return
-        if name not in _VOID and _HIDDEN.search(attributes):
+        marks = attributes[:_ATTRIBUTES_CHARS_MAX].lower()
+        if name not in _VOID and any(word in marks for word in _HIDING) and _HIDDEN.search(marks):
             self._hidden.begin(name)
             return
-        if _QUOTE_TO_THE_END.search(attributes):
+        if any(mark in marks for mark in _QUOTES_TO_THE_END):
             self._is_quoted_to_the_end = True
         if self._quote.depth:
             self._quote.open(name)
-        elif name == "blockquote" or (name == "div" and _QUOTE.search(attributes)):
+        elif name == "blockquote" or (name == "div" and any(mark in marks for mark in _QUOTES)):
             self._put(_BLOCK_EDGE)
             self._quote.begin(name)
         if name in {"td", "th"}:
@@ -187,8 +184,8 @@ class _Reader:
         if self._quote.depth:
             self._quote.close(name)
 
-    def result(self, *, is_cut: bool) -> HtmlText:
-        return HtmlText(_lines("".join(self._shown)), _lines("".join(self._own)), is_cut)
+    def result(self, tags: int, *, is_cut: bool) -> HtmlText:
+        return HtmlText(_lines("".join(self._shown)), _lines("".join(self._own)), tags, is_cut or self.is_full)
 
     def _put(self, text: str) -> None:
         if not text:

@@ -31,8 +31,7 @@ _REFERENCES_MAX: Final = 50
 _REPORT_PARTS_MAX: Final = 5
 _REPORT_PART_BYTES_MAX: Final = 64 * 1024
 _DIGEST_TEXT_CHARS: Final = 4000
-_HTML_PER_TEXT: Final = 10
-"""So much longer than its words the HTML of a mail may be."""
+_BYTES_PER_CHAR: Final = 4
 _IDENTIFIER: Final = re.compile(r"<[^<>\s]{1,500}>")
 _POINTS_TO_HTML: Final = re.compile(
     r"html|browser|web version|webversion|webansicht|navigateur|navegador", re.IGNORECASE
@@ -137,20 +136,39 @@ class _Sorter:
             return self._html(part, place)
         # A multipart message without parts has at least its text.
         if kind == "text/plain" or kind.startswith("multipart/"):
-            shown = plain_block(self._decoded(part, 1), self._limits.text_chars_max)
+            chars_max = self._room(part)
+            source = self._decoded(part, chars_max * _BYTES_PER_CHAR)
+            shown = plain_block(source, chars_max)
+            if len(source) > chars_max > 0:
+                self._allowance.cut()
+            # Characters that nobody sees are not free.
+            self._allowance.text_chars -= max(len(shown), len(source) // _BYTES_PER_CHAR)
             return _Text(shown, shown, place)
         return None
 
     def _html(self, part: Part, place: int) -> _Text:
-        found = from_html(self._decoded(part, _HTML_PER_TEXT), self._limits.text_chars_max)
+        chars_max = self._room(part)
+        source = self._decoded(part, self._allowance.html_chars if chars_max else 0)
+        found = from_html(source, chars_max, self._allowance.html_tags)
         if found.is_cut:
             self._allowance.cut()
-        most = self._limits.text_chars_max
-        return _Text(plain_block(found.text, most), plain_block(found.own, most), place)
+        self._allowance.html_chars -= len(source)
+        self._allowance.html_tags -= found.tags
+        shown = plain_block(found.text, chars_max)
+        self._allowance.text_chars -= len(shown)
+        return _Text(shown, plain_block(found.own, chars_max), place)
 
-    def _decoded(self, part: Part, factor: int) -> str:
-        bytes_max = self._limits.text_chars_max * 4 if factor == 1 else self._limits.text_chars_max * factor
+    def _room(self, part: Part) -> int:
+        """So many characters of the part are read."""
+        room = max(0, min(self._limits.text_chars_max, self._allowance.text_chars))
+        if not room and part.end > part.start:
+            self._allowance.cut()
+        return room
+
+    def _decoded(self, part: Part, bytes_max: int) -> str:
         content = content_of(self._raw, part.start, part.end, part.encoding, bytes_max)
+        if len(content) == bytes_max > 0:
+            self._allowance.cut()
         return decoded(content, part.kind.parameter("charset"))
 
 

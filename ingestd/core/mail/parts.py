@@ -81,7 +81,8 @@ class _Reader:
         boundary = kind.parameter("boundary").rstrip().encode("utf-8", "surrogateescape")
         if not boundary or len(boundary) > _BOUNDARY_BYTES_MAX:
             return ()
-        if depth >= self._limits.depth_max:
+        self._allowance.searched_bytes -= end - start
+        if depth >= self._limits.depth_max or self._allowance.searched_bytes < 0:
             self._allowance.cut()
             return ()
         usual_kind = "message/rfc822" if kind.value == "multipart/digest" else "text/plain"
