@@ -24,6 +24,7 @@ from ingestd.core.sighting import Cause, Sighting
 __all__ = ["Answer", "AnswerAction", "Sighting", "decide_alerts", "decide_answer", "decide_deadline", "decide_drill"]
 
 
+_AT_ONCE: Final = timedelta(seconds=1)
 LATE: Final = timedelta(minutes=1)
 """What is decided later than this after it was due says so: ingestd was down, or had more to do than it could."""
 
@@ -82,7 +83,7 @@ def _inhibitors_first(sightings: Sequence[Sighting]) -> list[int]:
 def _good_from_now(sighting: Sighting, received_at: datetime, now: datetime) -> Sighting:
     """What waited to be decided is good for as long as it was when it came, so that it cannot be over before anybody has looked at it."""
     expires_at = sighting.alert.expires_at
-    if expires_at is None:
+    if expires_at is None or now - received_at < _AT_ONCE:
         return sighting
     alert = replace(sighting.alert, expires_at=expires_at + (now - received_at))
     return replace(sighting, alert=alert, received=sighting.as_received)

@@ -321,6 +321,7 @@ class Processor:
         self._alone_count = 0
         """How many envelopes are still decided one by one, since one of them breaks the decision."""
         self._poison: frozenset[EnvelopeId] = frozenset()
+        self._last = LastRead()
 
     async def run_once(self) -> bool:
         """Decide one batch; true if there may be more. An envelope that breaks the decision even alone is put aside."""
@@ -344,7 +345,7 @@ class Processor:
 
     async def _process(self, limit: int) -> BatchReport:
         now = self._clock.now()
-        return await self._database.run(process_batch, self._current.standing, now, limit, self._poison)
+        return await self._database.run(process_batch, self._current.standing, now, limit, self._poison, self._last)
 
     def _tell(self, report: BatchReport) -> None:
         metrics = self._metrics

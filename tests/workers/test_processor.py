@@ -41,6 +41,19 @@ def test_a_large_envelope_is_decided_in_slices_and_ends_in_one_disposition(world
     assert len(world.sms.sent) == 1
 
 
+def test_a_large_envelope_is_parsed_for_its_first_slice_alone(world, monkeypatch):
+    read, bodies = processor.sources.read, []
+
+    def counted(kind, source, raw, *rest):
+        bodies.append(raw)
+        return read(kind, source, raw, *rest)
+
+    monkeypatch.setattr(processor.sources, "read", counted)
+    world.receive(body(2 * SLICE_ALERTS + 7))
+    world.advance(seconds=1)
+    assert len(bodies) == 1
+
+
 def test_a_death_between_slices_costs_nothing(new_world):
     commits = []
 
