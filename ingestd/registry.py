@@ -80,6 +80,7 @@ class Registry:
         problems = [
             *self._misused_pagers(made),
             *self._misused_ticket_systems(made),
+            *self._misused_by_reports(made),
             *self._unknown_ticket_options(made),
             *self._unknown_addresses(made),
         ]
@@ -110,6 +111,26 @@ class Registry:
             if not isinstance(made.get(name), TicketSystem):
                 text = f'connector "{name}" opens no tickets, but rule "{rule}" wants one there'
                 found.append(self._loaded.problem_at(("connectors", name), "ticket", text))
+        return found
+
+    def _misused_by_reports(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:
+        """Reports are answered by mail, and the ticket that reported something is in a ticket system."""
+        found = []
+        for name, source in self._loaded.config.sources.items():
+            sections = {
+                "email": source.email and source.email.reports,
+                "tickets": source.tickets and source.tickets.reports,
+            }
+            for key, reports in sections.items():
+                pager = made.get(reports.answer) if reports and reports.answer else None
+                if pager is None or (isinstance(pager, Pager) and pager.channel is Channel.EMAIL):
+                    continue
+                text = f'connector "{pager.name}" cannot answer reports: it sends no mail'
+                found.append(self._loaded.problem_at(("sources", name, key, "reports", "answer"), "channel", text))
+            tickets = made.get(source.tickets.connector) if source.tickets else None
+            if tickets is not None and not isinstance(tickets, TicketSystem):
+                text = f'connector "{tickets.name}" has no tickets'
+                found.append(self._loaded.problem_at(("sources", name, "tickets", "connector"), "ticket", text))
         return found
 
     def _unknown_addresses(self, made: Mapping[str, TicketSystem | Pager]) -> list[Problem]:

@@ -151,6 +151,7 @@ DROP_REASONS: Final[Mapping[str, str]] = {
     "folded": "it was told together with others",
     "handed_over": "others have taken it",
     "contact_dead": "this address cannot be used any more",
+    "answered_enough": "this address was answered so often lately that it may be a program",
 }
 
 EFFECTS: Final[Mapping[str, str]] = {
@@ -159,10 +160,12 @@ EFFECTS: Final[Mapping[str, str]] = {
     "ticket-priority": "priority",
     "ticket-resolve": "resolve ticket",
     "ticket-reopen": "reopen ticket",
+    "ticket-attach": "attach a file to the ticket",
     "page": "page",
     "notice": "tell that it is over",
     "post": "tell the team's room",
     "word": "a word to one person",
+    "answer": "tell whoever reported it",
 }
 
 DEADLINES: Final[Mapping[str, str]] = {

@@ -95,6 +95,26 @@ def test_a_connector_of_another_channel_is_told_where_it_stands_in_the_list(bare
     assert f"config.yaml:{line}:26: " in said
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "  help: {kind: email, email: {recipients: [help@example.com], reports: {answer: tickets}}}\n",
+            'connector "tickets" cannot answer reports: it sends no mail',
+        ),
+        (
+            "  desk: {kind: freshdesk_ticket, auth: none, tickets: {connector: mail}}\n",
+            'connector "mail" has no tickets',
+        ),
+    ],
+)
+def test_a_connector_that_cannot_do_what_reports_want_of_it_is_told(bare_shell, config, source, said):
+    config.write_text(GOOD.replace("sources:\n", f"sources:\n{source}"))
+    shown = bare_shell("check", "all", str(config))
+    assert shown.exit_code == 1
+    assert said in shown.stdout
+
+
 DESK = (
     "  desk: {kind: freshdesk, domain: example, api_key: key-of-the-agent, requester_email: monitoring@example.com}\n"
 )

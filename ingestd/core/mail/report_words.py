@@ -63,7 +63,7 @@ class AnswerTexts:
         "Thank you. We have your report, it is {number}.\n"
         "\n"
         "It is with the people who look after this, and you will hear from us again when it is over.\n"
-        "To add something, answer this mail and leave {number} in the subject."
+        "To add something, answer this mail and leave its subject as it is."
     )
     resolved: str = (
         "{number}, which you reported, is over.\n"
