@@ -18,6 +18,13 @@ INTAKE_CODES: Final[dict[str, Code]] = {
         "Add a listener or a mailbox under mail.",
         right="mail:\n  listener: {listen: 127.0.0.1:2525}",
     ),
+    "mail-unproved": Code(
+        "No mail to this source can ever be shown to be from whom it names, so all of it is put aside.",
+        "Say what shows it: authserv_id (with trusted_networks, where mail comes by the listener), auth of the listener, or"
+        " trusted_networks. Or take machine mail without proof: auth: none.",
+        "email: {recipients: [alerts@example.com]}",
+        "email: {recipients: [alerts@example.com], authserv_id: mx.example.com}",
+    ),
     "mail-open": Code(
         "Whoever reaches this machine can hand in mail for your sources. Nobody is paged by what is not proved, but it is stored.",
         "List the relays under allowed_networks, or let senders log in.",

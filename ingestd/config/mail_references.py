@@ -27,7 +27,7 @@ def check_recipients(document: Document, root: Mapping) -> None:
 
 
 def lint_mail(document: Document) -> None:
-    """Add a warning for a source that no mail can reach, and for a listener that takes mail of everybody."""
+    """Add a warning for a source that no mail can reach or of which none is believed, and for a listener that takes mail of everybody."""
     root = document.root
     mail = root.get("mail") if isinstance(root, Mapping) else None
     listener, mailboxes = (mail.get(key) if isinstance(mail, Mapping) else None for key in ("listener", "mailboxes"))
@@ -37,8 +37,28 @@ def lint_mail(document: Document) -> None:
             document.lint(
                 kind.span, "no-mail-door", text, hint="add  mail: {listener: ...}  or  mail: {mailboxes: ...}"
             )
+    else:
+        _lint_proof(document, listener, has_mailbox=isinstance(mailboxes, Mapping))
     if isinstance(listener, Mapping):
         _lint_listener(document, mail, listener)
+
+
+def _lint_proof(document: Document, listener: Node | None, *, has_mailbox: bool) -> None:
+    """A source for which no mail can ever be shown to be from whom it names: all of it is put aside."""
+    vouched = [key for key in ("auth", "trusted_networks") if isinstance(listener, Mapping) and listener.get(key)]
+    for name, kind, email in _sources(document.root):
+        if not isinstance(email, Mapping) or email.get("auth") is not None:
+            continue
+        has_server = email.get("authserv_id") is not None
+        if vouched or (has_server and has_mailbox):
+            continue
+        text = f'nothing can show who writes to "{name}": all its mail is put aside'
+        hint = "name the mail server that checks it as  authserv_id,  or write  auth: none  to take machine mail without proof"
+        if has_server:
+            hint = (
+                "list your mail server under trusted_networks of the listener: of others its results are not believed"
+            )
+        document.lint(kind.span, "mail-unproved", text, hint=hint)
 
 
 def _lint_listener(document: Document, mail: Node | None, listener: Mapping) -> None:

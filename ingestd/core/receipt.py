@@ -63,6 +63,9 @@ def settle_receipt(
             why = (detail or status) if is_contact_dead and status == FAILED else ""
             sent_at = delivery.settled_at or delivery.created_at
             draft.learn(ContactNews(delivery.person, delivery.channel, address, why, sent_at))
+    if delivery.kind is EffectKind.ANSWER and status == FAILED:
+        to = delivery.address or "whoever reported it"
+        draft.note(incident, "report", f"what was told to {to} did not arrive: {detail}", reason="undelivered")
     if delivery.kind is not EffectKind.PAGE or not delivery.person or not delivery.channel:
         return Settlement(after, draft.finish())
     where = f"{delivery.person} by {delivery.channel}"
