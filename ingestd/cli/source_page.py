@@ -16,8 +16,12 @@ from ingestd.core.mail.mail_alert import PROBLEM_ANNOTATION
 from ingestd.core.mail.reading import MailReading, MailShape
 from ingestd.core.mail.sorting import MailWay
 from ingestd.core.names import AlertStatus
+from ingestd.core.sources.mapped import NOTE
 from ingestd.trial.route import Route
 from ingestd.trial.tried_body import TriedBody, TriedMail
+
+_ODD: Final = (PROBLEM_ANNOTATION, NOTE)
+"""Annotations that say what of a mail or of a mapping did not fit."""
 
 _SHAPES: Final = {
     MailShape.REPORT: "a person's report",
@@ -111,7 +115,7 @@ def _alert(alert: Alert, route: Route) -> Iterator[tuple[str, Text]]:
     yield "identity", safe(alert.key)
     yield "labels", safe(" ".join(f"{name}={value}" for name, value in alert.labels.items()))
     yield "summary", safe(alert.summary)
-    yield "odd", safe(alert.annotations.get(PROBLEM_ANNOTATION, ""), "yellow")
+    yield "odd", safe(next((alert.annotations[name] for name in _ODD if name in alert.annotations), ""), "yellow")
     yield "since", safe(_instant(alert.starts_at) or "")
     yield "over at", safe(_instant(alert.ends_at) or "")
     yield "expires", safe(_instant(alert.expires_at) or "")

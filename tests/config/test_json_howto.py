@@ -65,7 +65,7 @@ def test_a_problem_fires_and_its_recovery_is_of_the_same_alert(mappings, service
     assert problem[0].status is FIRING
     assert recovery[0].status is RESOLVED
     for alert in (*problem, *recovery):
-        assert "mapping_note" not in alert.annotations, alert.annotations["mapping_note"]
+        assert "mapping_problem" not in alert.annotations, alert.annotations["mapping_problem"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -76,7 +76,7 @@ def test_the_two_bodies_for_kibana_open_and_end_the_same_alert():
     assert opened.summary == "97 %"
     assert opened.links == {"generator": "https://kibana.example.com/app/rule/5e6a3bd0"}
     assert ended.summary == 'CPU "user" of web: web-1'
-    assert "mapping_note" not in {**opened.annotations, **ended.annotations}
+    assert "mapping_problem" not in {**opened.annotations, **ended.annotations}
 
 
 def test_another_instance_of_a_rule_is_another_alert():
@@ -125,19 +125,19 @@ def test_the_rule_for_elastalert_names_itself_and_each_match_is_an_alert():
     assert first.summary == "timed out"
     assert first == again
     assert first.key != other.key
-    assert "mapping_note" not in first.annotations
+    assert "mapping_problem" not in first.annotations
 
 
 def test_a_match_whose_rule_is_not_named_fires_with_a_note():
     alert = one_alert(SourceKind.ELASTALERT2, b'{"_id": "a", "_index": "logs", "message": "timed out"}')
     assert alert.status is AlertStatus.FIRING
-    assert alert.annotations["mapping_note"] == 'nothing at "rule_name" of the identity'
+    assert alert.annotations["mapping_problem"] == 'nothing at "rule_name" of the identity'
 
 
 @pytest.mark.parametrize("kind", [SourceKind.KIBANA, SourceKind.WATCHER, SourceKind.ELASTALERT2])
 def test_the_samples_are_read_without_a_note(kind):
     alert = one_alert(kind, (SAMPLES / f"{kind}-problem.json").read_bytes())
     assert alert.status is AlertStatus.FIRING
-    assert "mapping_note" not in alert.annotations
+    assert "mapping_problem" not in alert.annotations
     assert alert.labels["alertname"]
     assert alert.value

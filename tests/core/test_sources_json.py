@@ -190,7 +190,7 @@ def test_links_are_only_those_that_a_person_may_follow():
 def test_words_numbers_and_booleans_say_the_status(state, status):
     alert = read_one({"id": 1, "state": state})
     assert alert.status is status
-    assert "mapping_note" not in alert.annotations
+    assert "mapping_problem" not in alert.annotations
 
 
 def test_what_is_to_be_ignored_is_no_alert():
@@ -210,7 +210,7 @@ def test_what_is_to_be_ignored_is_no_alert():
 def test_a_status_that_is_not_known_fires_and_is_noted(state, note):
     alert = read_one({"id": 1, "state": state})
     assert alert.status is FIRING
-    assert alert.annotations["mapping_note"] == note
+    assert alert.annotations["mapping_problem"] == note
 
 
 @pytest.mark.parametrize(("default", "statuses"), [("firing", [FIRING]), ("resolved", [RESOLVED]), ("ignore", [])])
@@ -246,22 +246,22 @@ def test_parts_of_an_identity_are_not_run_together():
 
 def test_a_part_that_is_missing_is_noted_unless_it_may_be():
     strict, lenient = (mapping(identity=(text_source("id"), text_source(written))) for written in ("zone", "zone?"))
-    assert read_one({"id": 1, "state": "up"}, strict).annotations["mapping_note"] == 'nothing at "zone" of the identity'
-    assert "mapping_note" not in read_one({"id": 1, "state": "up"}, lenient).annotations
+    assert read_one({"id": 1, "state": "up"}, strict).annotations["mapping_problem"] == 'nothing at "zone" of the identity'
+    assert "mapping_problem" not in read_one({"id": 1, "state": "up"}, lenient).annotations
     assert read_one({"id": 1}, strict).key == read_one({"id": 1}, lenient).key
 
 
 def test_a_problem_without_identity_fires_by_its_labels_and_says_so():
     one, again, other = (read_one({"state": "down", "name": name}) for name in ("a", "a", "b"))
     assert one.key == again.key != other.key
-    assert one.annotations["mapping_note"] == 'nothing at "id" of the identity: identified by its labels'
+    assert one.annotations["mapping_problem"] == 'nothing at "id" of the identity: identified by its labels'
 
 
 def test_a_problem_without_identity_and_labels_fires_as_one_alert_of_its_source():
     one, other = (read_one({"state": "down", "at": at}) for at in (1, 2))
     assert one.status is FIRING
     assert one.key == other.key
-    assert one.annotations["mapping_note"] == 'nothing at "id" of the identity: identified by its source alone'
+    assert one.annotations["mapping_problem"] == 'nothing at "id" of the identity: identified by its source alone'
 
 
 def test_a_recovery_without_identity_is_refused_by_name_of_the_path():

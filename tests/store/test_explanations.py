@@ -8,6 +8,8 @@ import pytest
 
 from ingestd.core.matchers import parse_matcher
 from ingestd.core.names import AlertKey, EnvelopeId, IncidentId
+from ingestd.core.sources import SourceWays
+from ingestd.core.sources.mapping import JsonMapping, constant, status_words, text_source
 from ingestd.store import explanations, inbox, incidents
 from ingestd.store.incidents import Ticket
 from ingestd.testing.world import alertmanager_body, policy
@@ -110,3 +112,24 @@ def test_what_came_in_since_is_the_newest_first_and_bounded(connection, arrives)
     since = NOW + timedelta(minutes=1)
     assert [one.id for one in explanations.arrivals_since(connection, since, 10)] == ids[:0:-1]
     assert [one.id for one in explanations.arrivals_since(connection, since, 2)] == ids[:1:-1]
+
+
+def test_what_only_a_mapping_can_read_is_read_by_it(connection):
+    mapping = JsonMapping(
+        "json",
+        (text_source("id"),),
+        alertname=text_source("check"),
+        labels={"team": constant("web")},
+        status=status_words(text_source("state"), recovery=["up"]),
+    )
+    ways = {"robots": SourceWays(mapping=mapping)}
+    body = b'{"id": 7, "state": "up", "check": "Checkout"}'
+    inbox.add(connection, [inbox.Envelope(EnvelopeId(f"env_{1:026}"), "robots", "json", NOW, "192.0.2.1", body)])
+    process_batch(connection, Standing(policy(), ways=ways), NOW, 50, frozenset())
+    asked = [parse_matcher("team = web"), parse_matcher("alertname = Checkout")]
+    assert explanations.matching_keys(connection, asked, 10) == []
+    (key,) = explanations.matching_keys(connection, asked, 10, ways.__getitem__)
+    found = explanations.alert_facts(connection, key, ways.__getitem__)
+    assert found is not None
+    assert found.alert is not None
+    assert found.alert.labels == {"alertname": "Checkout", "team": "web"}

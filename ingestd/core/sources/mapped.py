@@ -34,7 +34,7 @@ from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
 from ingestd.core.sources.texts import TextLimiter, as_text, read_link
 from ingestd.core.sources.timestamps import read_instant
 
-NOTE: Final = "mapping_note"
+NOTE: Final = "mapping_problem"
 """The annotation that says what of the mapping did not fit."""
 
 _WORD_CHARS_MAX: Final = 100
