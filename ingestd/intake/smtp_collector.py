@@ -16,6 +16,7 @@ from ingestd.intake.smtp_refusal import SmtpRefusal
 
 _END: Final = b"\r\n.\r\n"
 _LINE_END: Final = b"\r\n"
+_HEAD_BYTES_MAX: Final = 1024**2
 _DOTTED: Final = b"\r\n."
 
 
@@ -34,6 +35,7 @@ class Collector:
         self._data = bytearray(_LINE_END)
         self._line_at = len(_LINE_END)
         self._dropped_count = 0
+        self._is_plain = False
         self.refusal: SmtpRefusal | None = None
         """Why the message is not taken; its bytes are dropped from then on."""
 
@@ -51,12 +53,25 @@ class Collector:
             self._drop(len(chunk))
         return rest
 
-    def text(self) -> bytes:
-        """The whole message, with the dots taken out that were put before dots (RFC 5321, 4.5.2). Can be asked once."""
-        data, self._data = self._data, bytearray()
-        if _DOTTED in data:
-            data = data.replace(_DOTTED, _LINE_END)
-        return bytes(memoryview(data)[len(_LINE_END) :])
+    def after(self, head: bytes, *, is_last: bool) -> bytes:
+        """The head and then the whole message, with the dots taken out that were put before dots (RFC 5321, 4.5.2).
+
+        Made in one copy, as a message may be large. Nothing is kept after the last time.
+        """
+        if not self._is_plain:
+            self._is_plain = True
+            if _DOTTED in self._data:
+                self._data = self._data.replace(_DOTTED, _LINE_END)
+        whole = b"".join((head, memoryview(self._data)[len(_LINE_END) :]))
+        if is_last:
+            self._data = bytearray()
+        return whole
+
+    def hop_count(self) -> int:
+        """How many mail servers say that they have relayed it: lines ``Received:`` among the headers, of which 1 MiB is looked at."""
+        end = self._data.find(b"\r\n\r\n", 0, _HEAD_BYTES_MAX)
+        head = self._data[: end if end >= 0 else _HEAD_BYTES_MAX]
+        return head.lower().count(b"\nreceived:")
 
     def _judge(self, more: int, *, is_whole: bool) -> SmtpRefusal | None:
         not_text = len(_LINE_END) + (
@@ -82,10 +97,3 @@ class Collector:
                 return True
             self._line_at = found + 1
         return False
-
-
-def hop_count(text: bytes) -> int:
-    """How many mail servers say that they have relayed it: lines ``Received:`` among the headers, of which 1 MiB is looked at."""
-    end = text.find(b"\r\n\r\n")
-    head = b"\n" + text[: min(end if end >= 0 else len(text), 1024**2)].lower()
-    return head.count(b"\nreceived:")

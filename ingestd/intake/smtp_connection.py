@@ -22,7 +22,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, TLSSetupException, sy
 
 from ingestd.core.mail.arrival import Arrival
 from ingestd.intake.authenticate import is_within
-from ingestd.intake.smtp_collector import Collector, Overlong, hop_count
+from ingestd.intake.smtp_collector import Collector, Overlong
 from ingestd.intake.smtp_desk import SmtpDesk
 from ingestd.intake.smtp_floor import Share, address_of
 from ingestd.intake.smtp_hooks import Handed, Hooks
@@ -291,8 +291,8 @@ class SmtpConnection(SMTP):
         await self.push("354 end with a dot on a line of its own")
         self._share = Share(self.desk.floor, is_trusted=self.is_trusted)
         try:
-            text = await self._collect(self._share)
-            answer = self.refuse(text) if isinstance(text, SmtpRefusal) else await self._store(envelope, text)
+            collector = await self._collect(self._share)
+            answer = await self._judge_and_store(envelope, collector)
         except Overlong:
             self.dismiss(SmtpRefusal.TOO_LARGE)
             return
@@ -307,7 +307,7 @@ class SmtpConnection(SMTP):
         elif self._is_leaving:
             self._close()
 
-    async def _collect(self, share: Share) -> bytes | SmtpRefusal:
+    async def _collect(self, share: Share) -> Collector:
         """The whole message as it was sent, or why it is not taken."""
         limits = self.desk.settings.limits
         self._is_receiving = True
@@ -324,13 +324,14 @@ class SmtpConnection(SMTP):
         self._is_receiving = False
         # What follows the message are the next commands: a client may send QUIT together with the end.
         self._reader._buffer[:0] = rest  # type: ignore[attr-defined]  # noqa: SLF001 (asyncio has no way to put something back)
-        if collector.refusal is not None:
-            return collector.refusal
-        text = collector.text()
-        return SmtpRefusal.HOPS if hop_count(text) > limits.hops_max else text
+        return collector
 
-    async def _store(self, envelope: Handed, text: bytes) -> str:
+    async def _judge_and_store(self, envelope: Handed, collector: Collector) -> str:
         """The answer, when the message is on disk or was given up."""
+        if collector.refusal is not None:
+            return self.refuse(collector.refusal)
+        if collector.hop_count() > self.desk.settings.limits.hops_max:
+            return self.refuse(SmtpRefusal.HOPS)
         arrival = Arrival(
             door="smtp",
             sender="" if envelope.mail_from in {None, _NULL_SENDER} else str(envelope.mail_from),
@@ -340,5 +341,5 @@ class SmtpConnection(SMTP):
             is_trusted_network=self.is_trusted,
         )
         self._is_storing = True
-        stored = await self.desk.store(arrival, envelope.recipients, text)
+        stored = await self.desk.store(arrival, envelope.recipients, collector)
         return self.refuse(stored) if isinstance(stored, SmtpRefusal) else f"250 2.0.0 stored as {' '.join(stored)}"

@@ -17,6 +17,7 @@ from ingestd.intake.authenticate import Digests, is_within
 from ingestd.intake.gate import Gate, QueueFull, StoreFull
 from ingestd.intake.quiet import Quiet
 from ingestd.intake.refusal import NO_SOURCE
+from ingestd.intake.smtp_collector import Collector
 from ingestd.intake.smtp_floor import SmtpFloor
 from ingestd.intake.smtp_refusal import SmtpRefusal
 from ingestd.intake.smtp_settings import SmtpSettings
@@ -68,15 +69,16 @@ class SmtpDesk:
         return source
 
     async def store(
-        self, arrival: Arrival, recipients: Mapping[str, Sequence[str]], text: bytes
+        self, arrival: Arrival, recipients: Mapping[str, Sequence[str]], message: Collector
     ) -> list[EnvelopeId] | SmtpRefusal:
         """Store the message for each of the sources; the envelopes when all of them are on disk, else why not.
 
         Of several sources some may have it already when another cannot: the sender comes again, and the copy is known by its identity.
         """
         stored: list[EnvelopeId] = []
-        for source, addresses in recipients.items():
-            body = joined(replace(arrival, recipients=tuple(addresses)), text)
+        for left, (source, addresses) in zip(range(len(recipients), 0, -1), recipients.items(), strict=True):
+            head = joined(replace(arrival, recipients=tuple(addresses)), b"")
+            body = message.after(head, is_last=left == 1)
             try:
                 stored.append(await self._gate.receive(source, SourceKind.EMAIL, body, arrival.remote))
             except StoreBusy as error:
