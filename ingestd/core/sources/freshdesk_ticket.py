@@ -44,6 +44,7 @@ _TICKET: Final = re.compile(r"#?(\d{1,18})")
 _ADDRESS: Final = re.compile(r"[^\s<>()\",;:@]{1,64}@[^\s<>()\",;:@]{1,255}")
 _URGENT: Final = frozenset({"urgent", "high", "4", "3"})
 _TEXT_CHARS: Final = 100_000
+_TAGS: Final = 20_000
 _NAME_CHARS: Final = 200
 _PRIORITY_CHARS: Final = 40
 _HTML_SIGN: Final = re.compile(r"<(?:p|div|br|span|html|body|ul|ol|table|a|b|strong|em)\b", re.IGNORECASE)
@@ -81,7 +82,7 @@ def read_freshdesk_ticket(
 def _report_of(found: Mapping[str, str], address: str) -> ReportWords:
     description = found.get("description", "")
     if _HTML_SIGN.search(description[:20_000]):
-        description = from_html(description, _TEXT_CHARS).text
+        description = from_html(description, _TEXT_CHARS, _TAGS).text
     return ReportWords(
         sender=address,
         sender_name=one_line(found.get("name", ""), _NAME_CHARS),
