@@ -25,6 +25,7 @@ from ingestd.core.mail.sheet import Author
 from ingestd.core.mail.sorting import MailWay, Sorted, sort
 from ingestd.core.mail.source import MailSource
 from ingestd.core.names import AlertStatus, Channel, IncidentId
+from ingestd.core.reporter import AttachmentRef
 from ingestd.core.safe_text import one_line, plain_block
 from ingestd.store import bounces, inbox, mail_filing, mails, outbox, replies
 from ingestd.store.inbox import Envelope
@@ -93,10 +94,8 @@ def opened(connection: Connection, envelope: Envelope, standing: Standing) -> Op
     return OpenedMail(envelope, how, letter, source, sort(letter, how, source.trust, is_released=is_released))
 
 
-def take(
-    connection: Connection, mail: OpenedMail, standing: Standing, now: datetime
-) -> ParsedEnvelope | Unreadable | MailTaken:
-    """The mail's alerts, why it cannot be read, or what became of it. The same again if it is asked again before the commit."""
+def take(connection: Connection, mail: OpenedMail, standing: Standing, now: datetime) -> ParsedEnvelope | MailTaken:
+    """The mail's alerts, or what became of it. The same again if it is asked again before the commit."""
     found = mail.sorted
     if found.way is MailWay.ENDED:
         assert found.disposition is not None, "what has ended has a disposition"
@@ -104,7 +103,26 @@ def take(
     if found.bounce is not None:
         return _bounce(connection, mail, standing, now)
     answered = _reply(connection, mail, standing, now) if found.way is MailWay.REPLY else None
-    return answered or _content(connection, mail, standing, now)
+    return answered or _with_files(_content(connection, mail, standing, now), mail)
+
+
+def _with_files(
+    taken: ParsedEnvelope | Unreadable | MailTaken, mail: OpenedMail
+) -> ParsedEnvelope | Unreadable | MailTaken:
+    """The files of the mail belong to the first of its alerts that fires: of one mail, each goes to one ticket once."""
+    files = tuple(
+        AttachmentRef(mail.envelope.id, one.index, one.name, one.content_type, one.size_bytes)
+        for one in mail.letter.attachments
+        if one.is_kept
+    )
+    if not files or not isinstance(taken, ParsedEnvelope):
+        return taken
+    position = next((n for n, one in enumerate(taken.alerts) if one.status is AlertStatus.FIRING), None)
+    if position is None:
+        return taken
+    alerts = list(taken.alerts)
+    alerts[position] = replace(alerts[position], attachments=files)
+    return replace(taken, alerts=tuple(alerts))
 
 
 def _bounce(connection: Connection, mail: OpenedMail, standing: Standing, now: datetime) -> MailTaken:
@@ -157,16 +175,22 @@ def _bound(connection: Connection, mail: OpenedMail, now: datetime) -> PageLink 
 # ---------------------------------------------------------------------------------------------- what it says
 
 
-def _content(
-    connection: Connection, mail: OpenedMail, standing: Standing, now: datetime
-) -> ParsedEnvelope | Unreadable | MailTaken:
+def _content(connection: Connection, mail: OpenedMail, standing: Standing, now: datetime) -> ParsedEnvelope | MailTaken:
     refusal = mail.sorted.refusal
     if refusal is not None:
         return _aside(refusal.reason, refusal.detail)
-    envelope, letter = mail.envelope, mail.letter
-    copy = _remember(connection, mail)
+    copy = _copy_of(connection, mail)
     if copy is not None:
         return copy
+    found = _read(connection, mail, standing, now)
+    if not (isinstance(found, MailTaken) and found.is_put_aside):
+        # What is put aside is not known: the same mail may come by another door with proof.
+        _remember(connection, mail)
+    return found
+
+
+def _read(connection: Connection, mail: OpenedMail, standing: Standing, now: datetime) -> ParsedEnvelope | MailTaken:
+    envelope, letter = mail.envelope, mail.letter
     limits, ways = standing.limits_of(envelope.source), standing.ways_of(envelope.source)
     reading = read_letter(envelope.source, mail.how, letter, limits, mail.source)
     parsed = sources.with_expiry(reading.envelope, ways, envelope.received_at)
@@ -177,7 +201,9 @@ def _content(
         text = f"a person's report needs proof: {unproved_words(letter, mail.how, mail.source.trust)}"
         return _aside(MailReason.UNPROVED_REPORT, text)
     is_by_person = is_report or author_of(letter, takes_reports=True) is Author.PERSON
-    if reading.shape is MailShape.PROFILE or not is_by_person:
+    # A person who answers a machine's mail quotes its subject, by which a profile knows it. Machines write no "Re:".
+    is_quoted = is_by_person and report.bare_subject(letter.subject) != letter.subject
+    if not is_by_person or (reading.shape is MailShape.PROFILE and not is_quoted):
         return parsed
     return _personal(connection, mail, parsed, standing, now, is_report=is_report)
 
@@ -200,6 +226,7 @@ def _personal(
         return parsed
     if mails.is_note(incident, letter, mail.source.reports or ReportPlan()):
         decision = mails.note_of(connection, letter, incident, standing.policy, now)
+        _remember(connection, mail)
         mail_filing.belongs(connection, envelope.source, envelope.id, incident.id)
         return MailTaken(MailDisposition.NOTED, MailReason.THREAD, f"on the timeline of {incident.id}", (decision,))
     if not is_report:
@@ -207,25 +234,30 @@ def _personal(
     return replace(parsed, alerts=tuple(report.following(alert, incident.id) for alert in parsed.alerts))
 
 
-def _remember(connection: Connection, mail: OpenedMail) -> MailTaken | None:
-    """Keep which mail it was; says so if it is one that another envelope brought before."""
-    envelope, letter = mail.envelope, mail.letter
-    known = mails.known(connection, envelope.source, letter.digest)
-    if known is None:
-        row = mails.KnownMail(
-            source=envelope.source,
-            digest=letter.digest,
-            envelope_id=envelope.id,
-            incident_id=IncidentId(""),
-            sender=letter.sender,
-            message_id=letter.message_id,
-            received_at=envelope.received_at,
-        )
-        mails.remember(connection, row)
+def _copy_of(connection: Connection, mail: OpenedMail) -> MailTaken | None:
+    """Whether another envelope brought the same mail. One without Message-ID or Date may be news in the same words, so it never is."""
+    letter = mail.letter
+    if not (letter.message_id and letter.first("date")):
         return None
-    if known.envelope_id == envelope.id:
+    known = mails.known(connection, mail.envelope.source, letter.digest)
+    if known is None or known.envelope_id == mail.envelope.id:
         return None
     return MailTaken(MailDisposition.COPY, MailReason.SAME_MAIL, f"it came before, as {known.envelope_id}")
+
+
+def _remember(connection: Connection, mail: OpenedMail) -> None:
+    """Keep which mail it was, so that copies are known and later mail finds its incident."""
+    letter, envelope = mail.letter, mail.envelope
+    row = mails.KnownMail(
+        source=envelope.source,
+        digest=letter.digest,
+        envelope_id=envelope.id,
+        incident_id=IncidentId(""),
+        sender=letter.sender,
+        message_id=letter.message_id,
+        received_at=envelope.received_at,
+    )
+    mails.remember(connection, row)
 
 
 def _too_many(connection: Connection, mail: OpenedMail) -> MailTaken | None:

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 import re2
 
-from ingestd.core.mail.arrival import Arrival
+from ingestd.core.mail.arrival import Arrival, joined
 from ingestd.core.mail.profile import SUBJECT, Finding, MailProfile, Meaning, StatusWords, Template
 from ingestd.core.mail.report import ReportPlan
 from ingestd.core.mail.source import MailSource
@@ -285,12 +285,53 @@ def test_a_report_needs_proof_even_where_machine_mail_does_not(new_day):
     assert day.incidents() == []
 
 
+def together(day: World, *mails: tuple[bytes, Arrival], source: str = "post") -> list[EnvelopeId]:
+    """Mails that are all stored before the engine looks at the first."""
+    ids = day.life.ids
+    rows = [
+        inbox.Envelope(ids.envelope(), source, "email", day.now(), "10.0.0.1", joined(how, raw)) for raw, how in mails
+    ]
+    day.database.run_now(inbox.add, rows)
+    day.engine.wake.processor.ring()
+    day.advance(seconds=1)
+    return [row.id for row in rows]
+
+
+def machine(subject: str, *head: str) -> bytes:
+    heads = ("Auto-Submitted: auto-generated", "Date: Mon, 02 Mar 2026 02:00:00 +0000", *head)
+    return mail("see above", *heads, subject=subject, sender="cron@example.com")
+
+
 def test_the_same_mail_again_is_a_copy_also_within_one_batch(day):
-    raw = mail("down", "Auto-Submitted: auto-generated", subject="backup failed")
-    first = day.mail_in(raw, RELAY)
-    second = day.mail_in(raw, RELAY)
+    raw = machine("job failed")
+    first, second = together(day, (raw, RELAY), (raw, RELAY))
     assert [became(day, one)[0] for one in (first, second)] == ["incident", "copy"]
     assert day.envelope(second).detail == f"it came before, as {first}"
+
+
+@pytest.mark.parametrize("missing", [b"Date: ", b"Message-ID: "])
+def test_equal_words_without_a_date_or_an_id_are_not_taken_for_a_copy(day, missing):
+    raw = b"\r\n".join(line for line in machine("disk failed").split(b"\r\n") if not line.startswith(missing))
+    day.mail_in(raw, RELAY)
+    day.resolve_by_hand("INC-1001")
+    day.advance(hours=48)
+    assert became(day, day.mail_in(raw, RELAY))[0] != "copy"
+
+
+def test_what_was_put_aside_does_not_make_a_copy_of_the_same_mail_with_proof(day):
+    raw = machine("job failed")
+    assert became(day, day.mail_in(raw, STRANGER)) == ("quarantined", "unauthenticated")
+    assert became(day, day.mail_in(raw, RELAY))[0] == "incident"
+
+
+def test_a_later_mail_of_the_same_batch_is_a_note_of_what_the_first_one_opened(day):
+    first = mail("the shop is down", "Date: Mon, 02 Mar 2026 02:00:00 +0000", subject="shop")
+    name = next(line for line in first.decode().splitlines() if line.startswith("Message-ID")).partition(": ")[2]
+    second = mail("and the till too", f"In-Reply-To: {name}", subject="Re: shop")
+    opened, noted = together(day, (first, RELAY), (second, RELAY), source="help")
+    assert became(day, opened) == ("incident", None)
+    assert became(day, noted) == ("noted", "thread")
+    assert len(day.incidents()) == 1
 
 
 # ------------------------------------------------------------------------------------------------ what is over, and what rules see
@@ -341,6 +382,15 @@ def test_it_does_where_that_too_is_written_out(new_day):
     assert became(day, day.mail_in(from_backup("backup works again of db1"), STRANGER)) == ("resolved", None)
 
 
+def test_a_person_who_answers_the_mail_of_a_machine_reports_no_problem_anew(new_day):
+    day = new_day(ways=with_backups(Trust()))
+    first = from_backup("backup failed of db1")
+    name = next(line for line in first.decode().splitlines() if line.startswith("Message-ID")).partition(": ")[2]
+    day.mail_in(first, RELAY)
+    reply = mail("I look at it", f"References: {name}", subject="Re: backup failed of db1")
+    assert became(day, day.mail_in(reply, RELAY)) == ("noted", "thread")
+
+
 def test_a_recovery_that_was_put_aside_counts_when_somebody_lets_it_through(new_day, nothing_else_arrives):
     day = new_day(ways=with_backups(Trust()))
     day.mail_in(from_backup("backup failed of db1"), RELAY)
@@ -356,10 +406,6 @@ def by_subject(name: str, subject: str, **changes: Any) -> RuleDraft:
     wanted = (f'alert.subject =~ "{subject}"',)
     levels = {"impact": Level.MEDIUM, "urgency": Level.HIGH, "correlate_by": ()}
     return RuleDraft(name=name, match=wanted, **{**levels, **changes})
-
-
-def machine(subject: str) -> bytes:
-    return mail("see above", "Auto-Submitted: auto-generated", subject=subject, sender="cron@example.com")
 
 
 def test_rules_see_the_subject_of_mail_also_when_it_is_weighed_anew(new_day, nothing_else_arrives):
