@@ -83,6 +83,10 @@ def _configured(path: Path) -> Generator[Check, None, OnDisk | None]:
     if reading.loaded is not None:
         yield check_database(reading.loaded)
     yield from check_accounts(reading)
+    if reading.loaded is not None and reading.loaded.config.mail.mailboxes:
+        from ingestd.cli.doctor_mailboxes import check_mailboxes  # noqa: PLC0415 (see above)
+
+        yield from check_mailboxes(reading.loaded)
     return OnDisk(path, reading.loaded.ruleset.version) if reading.loaded is not None else None
 
 

@@ -62,7 +62,7 @@ class MailboxLife:
         self._stop = Stop()
         self.state = MailboxState(plan.account, plan.place, clock.now(), plan.poll_seconds)
         self._reader = MailboxReader(plan, routes, errands, clock, metrics, self._note_progress)
-        self._tokens = TokenSource(plan.oauth, errands, clock) if plan.oauth is not None else None
+        self._tokens = TokenSource(plan.oauth, errands.send, clock) if plan.oauth is not None else None
         self._failures = 0
         self._refusals = 0
         # A daemon thread: what it has under way when the process ends is as good as crashed, which loses nothing; the commit is not its
@@ -120,29 +120,20 @@ class MailboxLife:
         except Exception as error:  # noqa: BLE001 (whatever it meets, mail goes on being read)
             if time.monotonic() - began >= _LASTING_SECONDS:
                 self._failures = 0
-            return self._note_trouble(_trouble_of(error), error)
+            return self._note_trouble(trouble_of(error), error)
         raise AssertionError("serving ends by an error alone")
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[MailboxClient]:
         plan = self.plan
-        context = tls_context(plan.ca_file) if plan.tls != "none" else None
         wire = Wire(plan.host, plan.port, self._stop)
         try:
-            client = MailboxClient(wire, plan.tls, context)
-            self._log_in(client)
+            client = log_in(plan, wire, self._tokens)
             self._refusals = 0
             log.info(log_events.MAILBOX_CONNECTED, account=plan.account, place=plan.place, server=plan.where)
             yield client
         finally:
             wire.close()
-
-    def _log_in(self, client: MailboxClient) -> None:
-        plan = self.plan
-        if self._tokens is None:
-            client.log_in(plan.username, plan.password)
-            return
-        client.log_in_by_token(plan.username, self._tokens.token())
 
     def _serve(self, client: MailboxClient) -> None:
         """Read and wait in turn, until the connection fails or the end comes."""
@@ -199,7 +190,17 @@ class MailboxLife:
         return min(PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), most) * self._chance.uniform(0.5, 1.0)
 
 
-def _trouble_of(error: Exception) -> MailboxTrouble:
+def log_in(plan: MailboxPlan, wire: Wire, tokens: TokenSource | None) -> MailboxClient:
+    """A client on a new connection that is encrypted and logged in as the plan says. Raises as ``MailboxClient`` does."""
+    client = MailboxClient(wire, plan.tls, tls_context(plan.ca_file) if plan.tls != "none" else None)
+    if tokens is None:
+        client.log_in(plan.username, plan.password)
+    else:
+        client.log_in_by_token(plan.username, tokens.token())
+    return client
+
+
+def trouble_of(error: Exception) -> MailboxTrouble:
     """What a failure is called."""
     if isinstance(error, MailboxTrouble):
         return error

@@ -6,6 +6,7 @@ Microsoft 365 wants the latter for a daemon: a token for the scope https://outlo
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,6 @@ from urllib.parse import urlencode
 
 from ingestd.ambient import Clock
 from ingestd.errors import DeliveryError
-from ingestd.intake.mailbox_errands import Errands
 from ingestd.intake.mailbox_plan import MailboxTrouble, OAuthPlan, Trouble
 from ingestd.ports import HttpReply, HttpRequest
 
@@ -35,9 +35,10 @@ class _Token:
 class TokenSource:
     """Gives the token for a login. One that was refused is not given again: ``forget`` it."""
 
-    def __init__(self, plan: OAuthPlan, errands: Errands, clock: Clock) -> None:
+    def __init__(self, plan: OAuthPlan, send: Callable[[HttpRequest], HttpReply], clock: Clock) -> None:
+        """``send`` makes a request as ``HttpClient`` does, and waits for it."""
         self._plan = plan
-        self._errands = errands
+        self._send = send
         self._clock = clock
         self._token: _Token | None = None
         self._given = ""
@@ -78,7 +79,7 @@ class TokenSource:
             form["scope"] = plan.scope
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         try:
-            reply = self._errands.send(HttpRequest("POST", plan.token_url, headers, urlencode(form).encode()))
+            reply = self._send(HttpRequest("POST", plan.token_url, headers, urlencode(form).encode()))
         except DeliveryError as error:
             raise MailboxTrouble(Trouble.TOKEN, f"the token service cannot be asked: {error}") from None
         return _token_of(reply, now)

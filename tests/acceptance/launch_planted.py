@@ -5,12 +5,15 @@ Called as ``python launch_planted.py FAULT serve --config.file=...``.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ingestd.intake.mailbox_reader import MailboxReader
 from ingestd.store import dialect
 from ingestd.workers import jobs
 from ingestd.workers.worker import Bell
@@ -52,6 +55,15 @@ def stand_still() -> None:
     _plant(Bell, "ring", busy)
 
 
+def die_before_marking() -> None:
+    """The process ends once mail of a mailbox is committed, and before it is marked there."""
+
+    def die(*_arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    _plant(MailboxReader, "_mark", die)
+
+
 def _plant(place: object, name: str, fault: object) -> None:
     assert hasattr(place, name), f"{place} has no {name} any more: the fault must be planted elsewhere"
     setattr(place, name, fault)
@@ -62,6 +74,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "sync-less": sync_less,
     "never-look-up": never_look_up,
     "stand-still": stand_still,
+    "die-before-marking": die_before_marking,
 }
 
 

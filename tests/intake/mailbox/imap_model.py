@@ -78,6 +78,8 @@ class ImapModel:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self._listener.getsockname()
         self.username, self.password = USERNAME, PASSWORD
+        self.injects = b""
+        """What somebody on the way sends behind the answer to STARTTLS."""
         self.flood = False
         """It answers with what never ends."""
         self._open: set[socket.socket] = set()
@@ -203,6 +205,9 @@ class Session:
         manners = self.server.manners
         known = (*manners.capabilities, *(manners.after_login if self.is_in else ()))
         self.say(f"* CAPABILITY {' '.join(known)}")
+
+    def do_starttls(self, _rest: str, _words: list[str]) -> str:
+        return "OK begin\r\n" + self.server.injects.decode().rstrip("\r\n")
 
     def do_noop(self, _rest: str, _words: list[str]) -> None:
         self._tell_exists()
