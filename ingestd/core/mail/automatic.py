@@ -81,8 +81,7 @@ def kind_of(letter: Letter, *, is_null_sender: bool = False) -> AutomaticKind:
         return AutomaticKind.MACHINE
     if letter.first("content-type").lower().startswith("multipart/report"):
         return AutomaticKind.MACHINE
-    name = letter.sender.partition("@")[0]
-    is_program = _DAEMON.fullmatch(name) or _POSTMASTER.fullmatch(name) or _NO_REPLY.fullmatch(name)
+    is_program = is_mail_system(letter.sender) or _NO_REPLY.fullmatch(letter.sender.partition("@")[0])
     return AutomaticKind.MACHINE if is_program else AutomaticKind.NONE
 
 
@@ -93,10 +92,13 @@ def is_bounce(letter: Letter, *, is_null_sender: bool = False) -> bool:
     kind = described(letter.first("content-type"))
     if kind.value in _DELIVERY or kind.parameter("report-type").lower() == "delivery-status":
         return True
-    name = letter.sender.partition("@")[0]
-    if not has_bounce_subject(letter):
-        return False
-    return is_null_sender or bool(_DAEMON.fullmatch(name) or _POSTMASTER.fullmatch(name))
+    return has_bounce_subject(letter) and (is_null_sender or is_mail_system(letter.sender))
+
+
+def is_mail_system(address: str) -> bool:
+    """The address is one that mail servers write from."""
+    name = address.partition("@")[0]
+    return bool(_DAEMON.fullmatch(name) or _POSTMASTER.fullmatch(name))
 
 
 def has_bounce_subject(letter: Letter) -> bool:

@@ -18,6 +18,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _CELL: Final = "\x1f"
 _BLOCK_EDGE: Final = "\x1e"
 _AROUND_CELL: Final = " \n\xa0\x1e"
+_BEFORE_NO_SPACE: Final = " \n\x1e\x1f"
 _OWN_MARKS: Final = re.compile(r"[\x1e\x1f]")
 _NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?")
 """A number that no character has. ``html.unescape`` raises for one of thousands of digits."""
@@ -127,6 +128,7 @@ class _Reader:
         self._quote = _Region()
         self._is_quoted_to_the_end = False
         self._is_row_begun = False
+        self._is_after_space = True
 
     @property
     def is_full(self) -> bool:
@@ -139,7 +141,11 @@ class _Reader:
         source = source[: self._chars_max * 2]
         text = html.unescape(_NO_CHARACTER.sub(REPLACEMENT, source)) if "&" in source else source
         text = _OWN_MARKS.sub(" ", text)
-        self._put(text if self._pre_depth else _SPACE.sub(" ", text))
+        if not self._pre_depth:
+            text = _SPACE.sub(" ", text)
+            if self._is_after_space:
+                text = text.removeprefix(" ")
+        self._put(text)
 
     def open(self, name: str, attributes: str) -> None:
         if self._hidden.depth:
@@ -191,6 +197,7 @@ class _Reader:
         if not text:
             return
         self._chars += len(text)
+        self._is_after_space = text[-1] in _BEFORE_NO_SPACE
         self._shown.append(text)
         if not self._quote.depth and not self._is_quoted_to_the_end:
             self._own.append(text)

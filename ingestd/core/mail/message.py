@@ -16,6 +16,7 @@ from typing import Final
 from ingestd.core.mail.addresses import mailbox
 from ingestd.core.mail.allowance import Allowance
 from ingestd.core.mail.attachments import safe_name, safe_type
+from ingestd.core.mail.automatic import is_mail_system
 from ingestd.core.mail.charsets import decoded
 from ingestd.core.mail.encoded_words import header_text
 from ingestd.core.mail.headers import Fields, first
@@ -28,6 +29,7 @@ from ingestd.core.safe_text import one_line, plain_block
 
 _SUBJECT_CHARS_MAX: Final = 1000
 _REFERENCES_MAX: Final = 50
+_REPORTED: Final = ("message/delivery-status", "message/global-delivery-status")
 _REPORT_PARTS_MAX: Final = 5
 _REPORT_PART_BYTES_MAX: Final = 64 * 1024
 _DIGEST_TEXT_CHARS: Final = 4000
@@ -71,7 +73,7 @@ def read(raw: bytes, limits: LetterLimits) -> Letter:
         attachments=_described(raw, files, limits, allowance),
         digest=_digest(root.fields, words),
         cut_count=allowance.cut_count,
-        parts=_report(raw, root),
+        parts=_report(raw, root, sender.address),
     )
 
 
@@ -231,8 +233,11 @@ def _digest(fields: Fields, own: str) -> str:
     return hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _report(raw: bytes, root: Part) -> tuple[tuple[str, bytes], ...]:
-    if root.kind.value != "multipart/report":
+def _report(raw: bytes, root: Part, sender: str) -> tuple[tuple[str, bytes], ...]:
+    """The parts of a report, or of what a mail server wrote in the shape of one."""
+    is_report = root.kind.value == "multipart/report" or any(part.kind.value in _REPORTED for part in root.children)
+    is_likely = is_mail_system(sender) and any(part.kind.value == "message/rfc822" for part in root.children)
+    if not is_report and not is_likely:
         return ()
     return tuple(
         (part.kind.value, content_of(raw, part.start, part.end, part.encoding, _REPORT_PART_BYTES_MAX))

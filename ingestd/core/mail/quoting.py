@@ -20,7 +20,7 @@ _ANNOUNCED_LINES_MAX: Final = 3
 _COLONS: Final = (":", "\uff1a")
 
 _ANNOUNCE_BEGIN: Final = re.compile(
-    r"(?:on|am|le|il|el|op|den|em|dne|w dniu|dnia|pe|la|на|date:)\b.{0,390}|.{0,200}<[^<>\s]{1,300}>.{0,40}|.{0,20}\d{4}.{0,380}",
+    r"(?:on|am|le|il|el|op|den|em|dne|w dniu|dnia|pe|la|на|date:)\b.{0,390}|.{0,200}<[^<>\s]{1,300}>.{0,100}|.{0,20}\d{4}.{0,380}",
     re.IGNORECASE,
 )
 _WROTE: Final = re.compile(
