@@ -7,6 +7,8 @@ A YAML block whose first line is a comment that names a file is that file, or a 
 - ``# rules/10-shop.yaml, before shop-rest``: stands before this rule or test, or this key of the top;
 - ``# rules/10-shop.yaml, in place of shop-rest``: replaces it.
 
+A block of a mail says its file behind the language: ``text alert.eml``.
+
 Another file's name (``# alertmanager.yml``) is somebody else's language. A block that names none is a part of a rule file, read by itself.
 """
 
@@ -27,8 +29,8 @@ _FENCE: Final = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.M
 _FILE: Final = re.compile(
     r"# (?P<path>[\w./-]+\.(?:ya?ml|tf|json))(?:, (?P<how>at the end|before|in place of)(?: (?P<item>\S+))?)?\n"
 )
-_OURS: Final = re.compile(r"config\.yaml|rules/.*\.(yaml|json)")
-_TYPED: Final = ("check", "test rules", "rules route", "rules list", "rules explain-code")
+_OURS: Final = re.compile(r"config\.yaml|rules/.*\.(yaml|json)|[\w-]+\.eml")
+_TYPED: Final = ("check", "test rules", "rules route", "rules list", "rules explain-code", "source test")
 _WITHOUT_DAEMON: Final = tuple(f"ingestd {words}" for words in _TYPED)
 
 
