@@ -17,6 +17,7 @@ from ingestd.core.mail.reading import MailReading, MailShape
 from ingestd.core.mail.sorting import MailWay
 from ingestd.core.names import AlertStatus
 from ingestd.core.sources.mapped import NOTE
+from ingestd.core.sources.mapping import JsonMapping, unfilled
 from ingestd.trial.route import Route
 from ingestd.trial.tried_body import TriedBody, TriedMail
 
@@ -46,7 +47,7 @@ def page(tried: TriedBody, routes: Sequence[Route], *, is_explained: bool) -> It
         return
     for number, (alert, route) in enumerate(zip(tried.parsed.alerts, routes, strict=True), start=1):
         yield heading(f"alert {number} of {len(routes)}")
-        yield labelled(_alert(alert, route))
+        yield labelled([*_alert(alert), *_empty(alert, tried.mapping), *_route(route)])
     if tried.parsed.refused:
         yield heading("Not read")
         yield rows((safe(one.reason, "red"), safe(one.detail)) for one in tried.parsed.refused)
@@ -64,7 +65,7 @@ def as_json(tried: TriedBody, routes: Sequence[Route]) -> dict[str, Any]:
         "mail": _mail_as_json(tried.mail) if tried.mail is not None else None,
         "unreadable": {"reason": parsed.reason, "detail": parsed.detail} if isinstance(parsed, Unreadable) else None,
         "refused": [{"reason": one.reason, "detail": one.detail} for one in refused],
-        "alerts": [_alert_as_json(route) for route in routes],
+        "alerts": [_alert_as_json(route, tried.mapping) for route in routes],
     }
 
 
@@ -109,7 +110,14 @@ def _profiles(reading: MailReading) -> Iterator[Sequence[Text]]:
         yield safe("none"), Text(), safe("the source asks none, or a person answered a machine's mail", "dim")
 
 
-def _alert(alert: Alert, route: Route) -> Iterator[tuple[str, Text]]:
+def _empty(alert: Alert, mapping: JsonMapping | None) -> Iterator[tuple[str, Text]]:
+    """What its mapping found nothing for: no fault in itself, and where a slip in a path shows."""
+    missing = unfilled(mapping, alert) if mapping is not None else {}
+    if missing:
+        yield "empty", safe(", ".join(f'{name} (nothing at "{path}")' for name, path in missing.items()), "dim")
+
+
+def _alert(alert: Alert) -> Iterator[tuple[str, Text]]:
     is_over = alert.status is AlertStatus.RESOLVED
     yield "status", joined((word(alert.status), safe("ends what fires under this identity" if is_over else "", "dim")))
     yield "identity", safe(alert.key)
@@ -119,6 +127,9 @@ def _alert(alert: Alert, route: Route) -> Iterator[tuple[str, Text]]:
     yield "since", safe(_instant(alert.starts_at) or "")
     yield "over at", safe(_instant(alert.ends_at) or "")
     yield "expires", safe(_instant(alert.expires_at) or "")
+
+
+def _route(route: Route) -> Iterator[tuple[str, Text]]:
     label = route.label
     yield "rule", safe(label.rule, "bold")
     yield "severity", joined((word(label.severity), safe(f"impact {label.impact} × urgency {label.urgency}", "dim")))
@@ -144,7 +155,7 @@ def _mail_as_json(mail: TriedMail) -> dict[str, Any]:
     }
 
 
-def _alert_as_json(route: Route) -> dict[str, Any]:
+def _alert_as_json(route: Route, mapping: JsonMapping | None) -> dict[str, Any]:
     alert, label = route.alert, route.label
     return {
         "status": alert.status.value,
@@ -155,6 +166,7 @@ def _alert_as_json(route: Route) -> dict[str, Any]:
         "starts_at": _instant(alert.starts_at),
         "ends_at": _instant(alert.ends_at),
         "expires_at": _instant(alert.expires_at),
+        "empty": unfilled(mapping, alert) if mapping is not None else {},
         "rule": label.rule,
         "severity": label.severity.value,
         "team": label.team,

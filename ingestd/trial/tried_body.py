@@ -14,7 +14,8 @@ from ingestd.core.mail.letter import Letter
 from ingestd.core.mail.reading import MailReading, read_letter
 from ingestd.core.mail.sorting import MailWay, Sorted, sort
 from ingestd.core.mail.source import MailSource
-from ingestd.core.sources import SourceKind
+from ingestd.core.sources import MAPPED_KINDS, SourceKind
+from ingestd.core.sources.mapping import JsonMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class TriedBody:
     kind: SourceKind
     parsed: ParsedEnvelope | Unreadable
     mail: TriedMail | None = None
+    mapping: JsonMapping | None = None
+    """By which it was read, if it is of a kind that is mapped."""
 
 
 def try_body(
@@ -45,7 +48,8 @@ def try_body(
     section = config.sources[source]
     limits, ways = config.limits_of(source).reading, config.ways_of(source)
     if section.kind is not SourceKind.EMAIL or ways.mail is None:
-        return TriedBody(source, section.kind, sources.read(section.kind, source, body, limits, ways, now))
+        parsed = sources.read(section.kind, source, body, limits, ways, now)
+        return TriedBody(source, section.kind, parsed, mapping=MAPPED_KINDS.get(section.kind) or ways.mapping)
     stored = parted(body)
     arrival, raw = stored or (_arrival(ways.mail, sender, recipient), body)
     letter = message.read(raw, ways.mail.limits)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from ingestd.core.alert import Alert
 from ingestd.core.sources.json_path import JsonPath, PathError, parse_path
 from ingestd.core.sources.timestamps import TimeForm
 
@@ -205,3 +206,18 @@ def _template(written: str) -> Template:
     if sum(isinstance(part, JsonPath) for part in parts) > _PATHS_COUNT_MAX:
         raise PathError(f"a text with more than {_PATHS_COUNT_MAX} paths")
     return template(tuple(parts))
+
+
+def unfilled(mapping: JsonMapping, alert: Alert) -> dict[str, str]:
+    """What the mapping asks for and the alert does not have, each with where it was looked for: a path that leads nowhere, or is not always there."""
+    asked = {f"labels.{name}": source for name, source in mapping.labels.items() if name not in alert.labels}
+    asked |= {f"annotations.{name}": one for name, one in mapping.annotations.items() if name not in alert.annotations}
+    asked |= {f"links.{name}": source for name, source in mapping.links.items() if name not in alert.links}
+    if mapping.alertname and "alertname" not in alert.labels:
+        asked["alertname"] = mapping.alertname
+    if mapping.value and not alert.value:
+        asked["value"] = mapping.value
+    texts = {name: source.written for name, source in asked.items() if not name.endswith("*")}
+    if mapping.starts_at and alert.starts_at is None:
+        texts["starts_at"] = mapping.starts_at.path.text
+    return texts
