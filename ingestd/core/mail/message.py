@@ -84,7 +84,7 @@ def attachment(raw: bytes, index: int, limits: LetterLimits) -> bytes:
     if not 0 <= index < len(files):
         return b""
     part = files[index]
-    return content_of(raw, part.start, part.end, part.encoding, limits.attachment_bytes_max)
+    return content_of(raw, part.start, part.end, part.encoding, limits.message_bytes_max)[: limits.attachment_bytes_max]
 
 
 class _Sorter:

@@ -30,7 +30,7 @@ def from_base64(content: bytes) -> bytes:
 def size_of(raw: bytes, start: int, end: int, encoding: str) -> int:
     """How many bytes ``content_of`` would give for the whole."""
     if encoding == "quoted-printable":
-        return len(binascii.a2b_qp(raw[start:end]))
+        return _size_of_lines(raw, start, end)
     if encoding != "base64":
         return end - start
     last = raw.find(b"=", start, end)
@@ -40,3 +40,14 @@ def size_of(raw: bytes, start: int, end: int, encoding: str) -> int:
         for place in range(start, end, _CHUNK_BYTES)
     )
     return letters * 3 // 4
+
+
+def _size_of_lines(raw: bytes, start: int, end: int) -> int:
+    size = 0
+    while start < end:
+        # Whole lines: what an equals sign means shows on its line.
+        line_end = raw.find(b"\n", min(start + _CHUNK_BYTES, end), end)
+        stop = end if line_end < 0 else line_end + 1
+        size += len(binascii.a2b_qp(raw[start:stop]))
+        start = stop
+    return size
