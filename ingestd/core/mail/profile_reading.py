@@ -22,8 +22,8 @@ from ingestd.core.sources.texts import TextLimiter
 SECTIONS_MAX: Final = 500
 """Alerts in one mail: more would not fit into the text that is kept of it."""
 PAIRS_MAX: Final = 200
-FIELD_CHARS_MAX: Final = 16_384
-"""Characters of one field."""
+FIELD_CHARS_MAX: Final = 20_000
+"""Characters of one field: more than a label or annotation may have by default, so that what is cut there is counted there."""
 
 _WORD_SHOWN_CHARS: Final = 60
 
