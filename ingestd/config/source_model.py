@@ -206,7 +206,7 @@ class SourceSection(Section):
 
     @property
     def ways(self) -> SourceWays:
-        """How its bodies are read."""
+        """How its bodies are read, but for the profiles of mail: those know the whole configuration (``Config.ways_of``)."""
         return SourceWays(
             mapping=self.json_.as_mapping() if self.json_ else None,
             mail=self.email.as_source() if self.email else None,
