@@ -26,7 +26,7 @@ from ingestd.intake.mailbox_plan import MailboxTrouble, TlsMode, Trouble
 from ingestd.intake.mailbox_wire import Wire
 
 COMMAND_SECONDS_MAX: Final = 30.0
-FETCH_SECONDS_MAX: Final = 120.0
+FETCH_SECONDS_MAX: Final = 300.0
 _CHATTER_BYTES_MAX: Final = 8 * 1024**2
 """Of answers that hold no message. A server may tell of the flags of many messages in between."""
 _UID: Final = re.compile(rb"\bUID (\d{1,10})\b")
@@ -76,6 +76,9 @@ class _Client(imaplib.IMAP4):
 
     def shutdown(self) -> None:
         self._wire.close()
+
+    def _log(self, line: str) -> None:
+        """Nothing: imaplib would keep the last lines for a look at them, the login among them."""
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         """STARTTLS."""
@@ -321,7 +324,9 @@ def _body_of(said: Iterable[Any], uid: int) -> bytes | None:
             found = _UID.search(piece)
             if found and int(found[1]) == uid:
                 if quoted[1] is None:
-                    raise Refused("the content of a message is not there")  # as Dovecot tells of one that has just been removed
+                    raise Refused(
+                        "the content of a message is not there"
+                    )  # as Dovecot tells of one that has just been removed
                 return re.sub(rb"\\(.)", rb"\1", quoted[1])
     return None
 

@@ -20,7 +20,7 @@ import structlog
 from ingestd.ambient import Chance, Clock
 from ingestd.core.mail.mailbox_state import MailboxState
 from ingestd.errors import StoreBusy
-from ingestd.intake.mailbox_client import MailboxClient
+from ingestd.intake.mailbox_client import MailboxClient, Refused
 from ingestd.intake.mailbox_errands import Errands
 from ingestd.intake.mailbox_plan import IDLE_SECONDS_MAX, MailboxPlan, MailboxTrouble, MailRoutes, Trouble
 from ingestd.intake.mailbox_reader import MailboxReader
@@ -138,6 +138,7 @@ class MailboxLife:
     def _serve(self, client: MailboxClient) -> None:
         """Read and wait in turn, until the connection fails or the end comes."""
         busy_count = 0
+        has_idle = self.plan.has_idle and client.can_idle
         while True:
             try:
                 self._reader.look(client)
@@ -147,9 +148,12 @@ class MailboxLife:
                 self._note(Trouble.STORE, str(error))
                 self._stop.wait(self._pause(busy_count, STORE_PAUSE_SECONDS_MAX))
                 continue
-            if self.plan.has_idle and client.can_idle:
-                client.idle(min(self.plan.poll_seconds, IDLE_SECONDS_MAX))
-            else:
+            try:
+                if has_idle:
+                    client.idle(min(self.plan.poll_seconds, IDLE_SECONDS_MAX))
+            except Refused:
+                has_idle = False  # it says that it can, and does not
+            if not has_idle:
                 self._stop.wait(self.plan.poll_seconds)
 
     # ------------------------------------------------------------------ how it is

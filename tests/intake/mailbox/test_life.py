@@ -86,6 +86,16 @@ def test_without_idle_it_asks_again_and_again(begin, plan, model, desk):
     assert "IDLE" not in model.commands
 
 
+def test_a_server_that_refuses_to_idle_is_asked_again_and_again(begin, plan, model, desk):
+    model.refuse["IDLE"] = "not today"
+    life = begin(replace(plan, poll_seconds=0.05))
+    life.start()
+    for count in range(1, 4):
+        model.add(mail(f"mail {count}"))
+        desk.await_stored(count)
+    assert len(model.logins) == 1
+
+
 def test_a_connection_that_is_lost_is_made_anew(begin, plan, model, desk):
     life = begin(plan)
     life.start()
@@ -172,6 +182,42 @@ def test_the_next_one_begins_when_the_one_before_has_ended(begin, plan, model, d
     desk.await_stored(2)
     assert not first.is_alive
     assert len(model.logins) == 2
+
+
+# ---------------------------------------------------------------------- what the doctor sees
+
+
+def test_a_look_for_people_says_what_is_there_and_changes_nothing(server, visitor, desk):
+    visitor.deliver(mail("one"))
+    visitor.deliver(mail("two"), flags=r"(\Seen)")
+    visitor.create('"Taken & done"'.replace("&", "&-"))
+    plan = Account(server, desk, move_to="Taken & done").plan
+    text = probe(plan, desk.send, desk.clock)
+    assert text == f"{plan.place} at {plan.where} lets us in, tells of mail at once; 1 unseen"
+    assert visitor.count("UNSEEN") == 1
+    assert desk.stored() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "wrong"}, "the login is refused"),
+        ({"folder": "Nowhere"}, "folder “Nowhere” cannot be opened"),
+        ({"move_to": "Nowhere"}, "there is no folder “Nowhere”"),
+    ],
+)
+def test_a_look_for_people_says_what_is_wrong(server, desk, changes, words):
+    with pytest.raises(MailboxTrouble, match=words) as caught:
+        probe(Account(server, desk, **changes).plan, desk.send, desk.clock)
+    assert caught.value.hint
+    assert "wrong" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_told_as_that(model, plan, desk):
+    model.close()
+    with pytest.raises(MailboxTrouble, match="refused") as caught:
+        probe(plan, desk.send, desk.clock)
+    assert caught.value.reason is Trouble.CONNECTION
 
 
 # ---------------------------------------------------------------------- encryption
