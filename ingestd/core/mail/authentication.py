@@ -96,6 +96,9 @@ def _results(value: str, authserv_id: str) -> list[_Result]:
         return []
     words = sections[0]
     if authserv_id == MICROSOFT_365:
+        # Another server's begin with its name.
+        if _result(words) is None:
+            return []
         return [found for section in sections if (found := _result(section)) is not None]
     if (
         not words

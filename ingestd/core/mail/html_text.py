@@ -36,11 +36,12 @@ _BLOCK: Final = re.compile(
 # A font size of nothing hides nothing: Grafana's mail, and every other that is laid out by MJML, has it around cells with a size of their own.
 # What styles say in what is looked at of a tag, which is its beginning: a tag of a megabyte is as dear as any other.
 _ATTRIBUTES_CHARS_MAX: Final = 1000
-_HIDING: Final = ("display", "visibility", "mso-hide", "font-size", "hidden")
-_HIDDEN: Final = re.compile(
-    r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|mso-hide\s{0,9}:\s{0,9}all"
-    r"|font-size\s{0,9}:\s{0,9}0(?:px|pt|em|%)?\s{0,9}(?:[;\"'!]|$)|\shidden(?:\s|=|/?$)"
-)
+_HIDING: Final = ("display", "visibility", "font-size", "hidden")
+_HIDDEN: Final = re.compile(r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden")
+# Only where words stand: programs that lay out mail set it on what holds the whole mail, and again on what is in it.
+_ZERO_SIZE: Final = re.compile(r"font-size\s{0,9}:\s{0,9}0(?:px|pt|em|%)?\s{0,9}(?:[;\"'!]|$)")
+_VALUES: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_HIDDEN_ATTRIBUTE: Final = re.compile(r"\shidden(?:[\s=/]|$)")
 _QUOTES: Final = ("gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote")
 _QUOTES_TO_THE_END: Final = ("divrplyfwdmsg", "appendonsend", "zwchr", "ms-outlook-mobile-reference-message")
 _HREF: Final = re.compile(
@@ -152,7 +153,7 @@ class _Reader:
             self._hidden.open(name)
             return
         marks = attributes[:_ATTRIBUTES_CHARS_MAX].lower()
-        if name not in _VOID and any(word in marks for word in _HIDING) and _HIDDEN.search(marks):
+        if name not in _VOID and _is_hidden(name, marks):
             self._hidden.begin(name)
             return
         if any(mark in marks for mark in _QUOTES_TO_THE_END):
@@ -201,6 +202,14 @@ class _Reader:
         self._shown.append(text)
         if not self._quote.depth and not self._is_quoted_to_the_end:
             self._own.append(text)
+
+
+def _is_hidden(name: str, attributes: str) -> bool:
+    if not any(word in attributes for word in _HIDING):
+        return False
+    if _HIDDEN.search(attributes) or (name == "span" and _ZERO_SIZE.search(attributes)):
+        return True
+    return _HIDDEN_ATTRIBUTE.search(_VALUES.sub('""', attributes)) is not None
 
 
 class _Region:

@@ -19,7 +19,7 @@ from ingestd.core.mail.attachments import safe_name, safe_type
 from ingestd.core.mail.automatic import is_mail_system
 from ingestd.core.mail.charsets import decoded
 from ingestd.core.mail.encoded_words import header_text
-from ingestd.core.mail.headers import Fields, first
+from ingestd.core.mail.headers import first
 from ingestd.core.mail.html_text import from_html
 from ingestd.core.mail.letter import Attachment, Letter, LetterLimits
 from ingestd.core.mail.parts import Part, read_parts
@@ -71,7 +71,7 @@ def read(raw: bytes, limits: LetterLimits) -> Letter:
         text=_joined([text.shown for text in texts], limits, allowance),
         own_text=words,
         attachments=_described(raw, files, limits, allowance),
-        digest=_digest(root.fields, words),
+        digest=_digest(headers, words),
         cut_count=allowance.cut_count,
         parts=_report(raw, root, sender.address),
     )
@@ -226,11 +226,11 @@ def _references(headers: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:_REFERENCES_MAX]
 
 
-def _digest(fields: Fields, own: str) -> str:
-    known = "\n".join(first(fields, name) for name in ("message-id", "from", "date", "subject"))
-    if not first(fields, "message-id"):
-        known += f"\n{own[:_DIGEST_TEXT_CHARS]}"
-    return hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:32]
+def _digest(headers: dict[str, tuple[str, ...]], own: str) -> str:
+    known = [next(iter(headers.get(name, ())), "") for name in ("message-id", "from", "date", "subject")]
+    if not known[0]:
+        known.append(own[:_DIGEST_TEXT_CHARS])
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()[:32]
 
 
 def _report(raw: bytes, root: Part, sender: str) -> tuple[tuple[str, bytes], ...]:

@@ -148,7 +148,10 @@ def test_answers_between_the_quoted_lines_stay():
         ("<o:p>x</o:p><my-tag>y</my-tag></nothing>", "xy"),
         ("<div style='display:none;max-height:0'>pre<div>header</div></div>x", "x"),
         ("<span style=\"font-size:0px\">zero</span>x<p hidden>y</p><p style='Visibility : Hidden'>z</p>", "x"),
-        ("<span style='mso-hide:all'>a</span><span style='font-size:0.9em'>b</span>", "b"),
+        ("<span style='mso-hide:all'>a</span><span style='font-size:0.9em'>b</span>", "ab"),
+        ('<td style="font-size:0px;padding:0"><div style="font-size:13px">all of it</div></td>', "all of it"),
+        ('<p class="md hidden block" style="overflow: hidden ; x">seen</p>', "seen"),
+        ("<p hidden>unseen</p><p hidden=''>unseen</p><p class='x'hidden>seen</p><input hidden>seen", "seen\nseen"),
     ],
 )
 def test_html_is_the_lines_that_are_shown(source, lines):

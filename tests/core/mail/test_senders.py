@@ -205,3 +205,4 @@ def test_exchange_online_writes_no_name():
     assert proved(result, server=MICROSOFT_365) is Evidence.DMARC
     assert proved(result) is None
     assert proved(result.replace("=pass", "=fail"), server=MICROSOFT_365) is None
+    assert proved(f"relay.example.net; {result}", server=MICROSOFT_365) is None
