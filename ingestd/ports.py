@@ -106,6 +106,15 @@ class TicketNote:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketFile:
+    """A file that came with an alert. ``name`` is safe as the name of a file, and still what a stranger chose; nobody has looked inside."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteTicket:
     """A ticket as the outside system has it."""
 
@@ -158,6 +167,19 @@ class TicketSystem(Protocol):
 
     async def read(self, ref: TicketRef) -> RemoteTicket | None:
         """The ticket as it is now, by a consistent read; None if it is gone (deleted, merged, spam)."""
+        ...
+
+
+@runtime_checkable
+class Attaching(Protocol):
+    """A ticket system that takes files. May be left out: then the ticket only names them."""
+
+    async def find_attachment(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> bool:
+        """Whether the file that was put there with this key is at the ticket."""
+        ...
+
+    async def attach(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> None:
+        """Put the file beside the ticket's text, for staff, marked with the key. Never executed, opened or shown. Not idempotent."""
         ...
 
 

@@ -17,6 +17,7 @@ from ingestd.ports import (
     IncidentView,
     RemoteTicket,
     TicketDraft,
+    TicketFile,
     TicketNote,
     TicketRef,
 )
@@ -109,6 +110,15 @@ class FreshdeskTickets:
         """Add a private note; the requester gets no mail."""
         call = Call("adding a note", may_repeat=False, ticket_id=ref.id)
         read_object(await self._http.send(self._wire.add_note(ref.id, note, key)), call)
+
+    async def find_attachment(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> bool:  # noqa: ARG002 (the port)
+        """Whether one of the ticket's notes ends with the marker: the note and its file are made together."""
+        return await self.find_comment(ref, key)
+
+    async def attach(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> None:
+        """Add a private note with the file; the requester gets no mail."""
+        call = Call("adding a file", may_repeat=False, ticket_id=ref.id)
+        read_object(await self._http.send(self._wire.add_file(ref.id, file, key)), call)
 
     async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:  # noqa: ARG002 (the port)
         """Set the priority alone."""

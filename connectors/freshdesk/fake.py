@@ -19,10 +19,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.freshdesk.fake_desk import Account, Desk, Problem
+from ingestd.core.multipart import read_form
 from ingestd.errors import OutcomeUnknown, TryLater
 from ingestd.ports import HttpReply, HttpRequest
 
 _SEARCH_PAGE: Final = 30
+_FILE_BYTES_MAX: Final = 20_000_000
 _LOGIN_PAGE: Final = b"<!DOCTYPE html><html><title>Login</title><form><input type='password' name='p'></form></html>"
 
 
@@ -79,6 +81,8 @@ class FreshdeskFake:
         self.faults: list[Fault] = []
         """Befall the next write requests, first one first; consumed."""
         self.requests: list[HttpRequest] = []
+        self.files: list[tuple[str, str, bytes]] = []
+        """Ticket, name and content of every file that was attached."""
         self.index_lag_seconds = index_lag_seconds
         """How late the search is, and the list of tickets too unless ``list_is_immediate``."""
         self.list_is_immediate = False
@@ -139,10 +143,9 @@ class FreshdeskFake:
         if headers["x-ratelimit-remaining"] == "-1":
             now = self.clock()
             return _too_many(headers | {"x-ratelimit-remaining": "0"}, 60 - now.second)
-        if (
-            asked.method in {"POST", "PUT"}
-            and asked.headers.get("content-type", "").split(";")[0] != "application/json"
-        ):
+        kind = asked.headers.get("content-type", "").split(";")[0]
+        takes_form = asked.method == "POST" and kind == "multipart/form-data"
+        if asked.method in {"POST", "PUT"} and kind != "application/json" and not takes_form:
             return _reply(
                 415,
                 {"code": "invalid_content_type", "message": "Content-Type header should have application/json"},
@@ -219,9 +222,15 @@ class FreshdeskFake:
         return _invalid(problems) if problems else _reply(200, self.desk.update(number, fields))
 
     def _converse(self, asked: _Asked, number: int, *, is_note: bool) -> HttpReply:
-        fields = _object(asked.body)
+        form = read_form(asked.headers.get("content-type", ""), asked.body)
+        fields = _object(asked.body) if form is None else _typed(form[0])
+        files = [] if form is None else form[1]
         if fields is None:
             return _invalid_json()
+        if sum(len(file.content) for file in files) > _FILE_BYTES_MAX or any(
+            f.field_name != "attachments[]" for f in files
+        ):
+            return _invalid([{"field": "attachments", "message": "Invalid attachments", "code": "invalid_size"}])
         allowed = {"body", "user_id"} | (
             {"private", "notify_emails", "incoming"} if is_note else {"from_email", "cc_emails", "bcc_emails"}
         )
@@ -235,7 +244,12 @@ class FreshdeskFake:
         if problems:
             return _invalid(problems)
         is_private = is_note and bool(fields.get("private", True))
-        return _reply(201, self.desk.add_conversation(number, fields["body"], is_private=is_private))
+        conversation = self.desk.add_conversation(number, fields["body"], is_private=is_private)
+        conversation["attachments"] = [
+            {"name": f.name, "content_type": f.content_type, "size": len(f.content)} for f in files
+        ]
+        self.files += [(str(number), file.name, file.content) for file in files]
+        return _reply(201, conversation)
 
     def _list(self, asked: _Asked) -> HttpReply:
         query = asked.query
@@ -338,6 +352,11 @@ def _unauthorized() -> HttpReply:
 def _too_many(headers: Mapping[str, str], after_seconds: int) -> HttpReply:
     body = {"message": "You have exceeded the limit of requests per minute"}
     return _reply(429, body, {**headers, "retry-after": str(after_seconds)})
+
+
+def _typed(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a form: words of a truth value are one."""
+    return {name: {"true": True, "false": False}.get(value, value) for name, value in fields.items()}
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

@@ -21,15 +21,20 @@ from urllib.parse import urlencode
 from connectors.freshdesk.html_body import description, note_body, one_line, subject
 from connectors.freshdesk.replies import FieldProblem
 from connectors.freshdesk.settings import FreshdeskSettings
+from ingestd.core.mail.attachments import safe_name
+from ingestd.core.multipart import FormFile, form_of
 from ingestd.core.names import EffectKey, Severity
 from ingestd.errors import ReplyUnreadable, RequestRejected
-from ingestd.ports import HttpRequest, IncidentView, RemoteTicket, TicketDraft, TicketNote, TicketRef
+from ingestd.ports import HttpRequest, IncidentView, RemoteTicket, TicketDraft, TicketFile, TicketNote, TicketRef
 
 COMMON_TAG: Final = "ingestd"
 """On every ticket that ingestd made, for people's own filters and automation rules."""
 
 PER_PAGE: Final = 100
 _CLOCK_TOLERANCE: Final = timedelta(hours=1)
+_FILE_BYTES_MAX: Final = 20_000_000
+"""Of all files of one note together, by Freshdesk's API v2 reference."""
+_FILE_SECONDS: Final = 60.0
 _TAG_CHARACTERS: Final = 32
 _OPTIONAL_FIELDS: Final = frozenset({"type", "group_id", "product_id", "custom_fields"})
 
@@ -107,6 +112,19 @@ class FreshdeskWire:
         """Adds a private note that mails nobody."""
         body = note_body(note, f"[{marker_of(key, self._settings.installation)}]")
         return self._send("POST", f"{_ticket_path(ticket_id)}/notes", {"body": body, "private": True})
+
+    def add_file(self, ticket_id: str, file: TicketFile, key: EffectKey) -> HttpRequest:
+        """Adds a private note with the file. Raises ``RequestRejected`` for a file that Freshdesk is known not to take."""
+        if len(file.content) > _FILE_BYTES_MAX:
+            raise RequestRejected(f"the file has {len(file.content):,} bytes, and Freshdesk takes {_FILE_BYTES_MAX:,}")
+        name = safe_name(file.name, file.content_type, 1)
+        body = f"<p>File that came with an alert: {html.escape(one_line(name, 150))}</p><p>[{marker_of(key, self._settings.installation)}]</p>"
+        form = form_of(
+            {"body": body, "private": "true"}, FormFile("attachments[]", name, file.content_type, file.content)
+        )
+        url = f"{self._api}{_ticket_path(ticket_id)}/notes"
+        headers = {**self._headers, "Content-Type": form.content_type}
+        return HttpRequest("POST", url, headers, form.body, timeout_seconds=_FILE_SECONDS)
 
     def new_ticket(
         self, draft: TicketDraft, key: EffectKey, group_id: int | None, remarks: tuple[str, ...] = ()

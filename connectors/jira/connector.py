@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.jira.connection import Connection
 from connectors.jira.issue_fields import ADF, WIKI, Markup, comment_of, correctable, fields_of, project_of
-from connectors.jira.marker import comment_line, description_line, ends_with, holds, label_of, property_of
+from connectors.jira.marker import comment_line, description_line, ends_with, file_name_of, holds, label_of, property_of
 from connectors.jira.settings import DoneSettings, JiraSettings, ReopenSettings
 from connectors.jira.transitions import LONGEST_WALK, Step, choose, explain, fields_for
 from connectors.jira.wire import COMMENTS_PER_PAGE, Wire, marker_query
@@ -19,14 +19,17 @@ from connectors.jira.wire_replies import (
     Transition,
     read_comments,
     read_created,
+    read_file_names,
     read_found,
     read_issue,
     read_missing,
     read_transitions,
 )
+from ingestd.core.mail.attachments import safe_name
+from ingestd.core.multipart import FormFile, form_of
 from ingestd.core.names import EffectKey
 from ingestd.errors import CredentialsRejected, RequestRejected
-from ingestd.ports import HttpClient, IncidentView, RemoteTicket, TicketDraft, TicketNote, TicketRef
+from ingestd.ports import HttpClient, IncidentView, RemoteTicket, TicketDraft, TicketFile, TicketNote, TicketRef
 
 _log = logging.getLogger("ingestd.connectors.jira")
 _MOST_COMMENT_PAGES = 10
@@ -140,6 +143,27 @@ class JiraTickets:
         wire = await self._jira.wire()
         text = comment_of(note, key, _markup(wire))
         await self._jira.ask(wire.comment(ref.id, text, internal=self._settings.internal_comments))
+
+    async def find_attachment(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> bool:
+        """Whether a file of the issue bears the key's mark in its name; a consistent read."""
+        call = (await self._jira.wire()).attachments(ref.id)
+        return self._file_name(file, key) in read_file_names(call, await self._jira.ask(call))
+
+    async def attach(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> None:
+        """Put the file to the issue, under its own name with the key's mark in it."""
+        named = FormFile("file", self._file_name(file, key), file.content_type, file.content)
+        call = (await self._jira.wire()).attach(ref.id, form_of({}, named))
+        try:
+            await self._jira.ask(call)
+        except RequestRejected as rejected:
+            if rejected.is_gone:
+                # Jira says the same where files are switched off: only an issue that cannot be read is gone.
+                await self._state(ref)
+                raise RequestRejected(str(rejected), hint="Are attachments switched on in this Jira?") from rejected
+            raise
+
+    def _file_name(self, file: TicketFile, key: EffectKey) -> str:
+        return file_name_of(safe_name(file.name, file.content_type, 1), key, self._settings.installation)
 
     async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:
         """Set the priority of the severity; nothing is sent if the settings leave that priority alone."""

@@ -18,7 +18,7 @@ from connectors.jira.fake_faults import Fault, after_effect, before_effect
 from connectors.jira.fake_issues import SIMPLE_WORKFLOW, FakeIssue, FieldRules, Workflow, WorkflowStep
 from connectors.jira.fake_jql import JqlError, parse
 from connectors.jira.fake_replies import answer, body_of, header, refusal
-from connectors.jira.fake_work import add_comment, move, offer, page_of_comments
+from connectors.jira.fake_work import add_comment, add_files, move, offer, page_of_comments
 from connectors.jira.wire_replies import plain_text
 from ingestd.ports import HttpReply, HttpRequest
 
@@ -51,6 +51,8 @@ class JiraFake:
         self.rules = FieldRules(is_cloud)
         self.workflow: Workflow = SIMPLE_WORKFLOW
         self.missing_permissions: set[str] = set()
+        self.attachment_bytes_max = 10 * 1024**2
+        """What its admin lets through as one file."""
         self.lets_strangers_look = False
         """Whether wrong credentials are treated as nobody's, who sees nothing, instead of being refused."""
         self._basic = "Basic " + base64.b64encode(f"{email}:{token}".encode()).decode()
@@ -156,6 +158,8 @@ class JiraFake:
                 return page_of_comments(issue, query)
             case "POST", ["comment"]:
                 return self._comment(issue, body)
+            case "POST", ["attachments"]:
+                return self._attach(issue, request)
             case "GET", ["transitions"]:
                 return offer(self._steps(issue), self.workflow, query, language=header(request, "accept-language"))
             case "POST", ["transitions"]:
@@ -199,6 +203,7 @@ class JiraFake:
             "key": issue.key,
             "fields": {
                 "labels": list(issue.fields.get("labels", [])),
+                "attachment": [{"filename": name, "size": len(content)} for name, content in issue.files],
                 "description": issue.fields.get("description"),
                 "assignee": {"displayName": next(iter(assignee.values()))} if assignee else None,
                 "status": {"id": status.id, "name": status.name, "statusCategory": {"key": status.category}},
@@ -278,6 +283,11 @@ class JiraFake:
         if "ADD_COMMENTS" in self.missing_permissions:
             return refusal(403, "You do not have the permission to comment on this issue.")
         return add_comment(issue, body, is_cloud=self.is_cloud)
+
+    def _attach(self, issue: FakeIssue, request: HttpRequest) -> HttpReply:
+        if "CREATE_ATTACHMENTS" in self.missing_permissions:
+            return refusal(403, "You do not have permission to create attachments for this issue.")
+        return add_files(issue, request, self.attachment_bytes_max)
 
     def _writes_too_fast(self, issue: FakeIssue) -> bool:
         now = self.clock()

@@ -121,6 +121,8 @@ class FakeIssue:
     created_at: datetime
     properties: dict[str, Any] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    """Name and content."""
     resolution: str = ""
     index: list[tuple[datetime, Searchable]] = field(default_factory=list)
     """What the search index holds from which instant on."""

@@ -9,8 +9,8 @@ from ingestd.ports import HttpReply, HttpRequest
 
 
 def body_of(request: HttpRequest) -> dict[str, Any] | None:
-    """The JSON object of a request, empty for a GET; None if Jira could not read it."""
-    if request.method == "GET":
+    """The JSON object of a request, empty for a GET and a form; None if Jira could not read it."""
+    if request.method == "GET" or header(request, "content-type").startswith("multipart/form-data"):
         return {}
     kinds = [value for name, value in request.headers.items() if name.lower() == "content-type"]
     try:

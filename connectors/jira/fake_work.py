@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.jira.fake_issues import FakeIssue, Workflow, WorkflowStep, text_problem
-from connectors.jira.fake_replies import answer, refusal
-from ingestd.ports import HttpReply
+from connectors.jira.fake_replies import answer, header, refusal
+from ingestd.core.multipart import read_form
+from ingestd.ports import HttpReply, HttpRequest
 
 _NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 
@@ -28,6 +29,19 @@ def add_comment(issue: FakeIssue, body: Mapping[str, Any], *, is_cloud: bool) ->
     comment = {"id": str(20_000 + len(issue.comments)), "body": body["body"], "properties": body.get("properties", [])}
     issue.comments.append(comment)
     return answer(201, comment)
+
+
+def add_files(issue: FakeIssue, request: HttpRequest, bytes_max: int) -> HttpReply:
+    """New files, if the form is one that no browser was tricked into sending, and none is too large."""
+    if header(request, "x-atlassian-token") != "no-check":
+        return HttpReply(403, {"content-type": "text/plain"}, b"XSRF check failed")
+    form = read_form(header(request, "content-type"), request.body)
+    if form is None or not form[1] or any(file.field_name != "file" for file in form[1]):
+        return refusal(400, "The form has no file.")
+    if any(len(file.content) > bytes_max for file in form[1]):
+        return refusal(413, "The file is larger than the limit.")
+    issue.files += [(file.name, file.content) for file in form[1]]
+    return answer(200, [{"id": str(30_000 + len(issue.files)), "filename": file.name} for file in form[1]])
 
 
 def offer(steps: Sequence[WorkflowStep], workflow: Workflow, query: Mapping[str, str], *, language: str) -> HttpReply:

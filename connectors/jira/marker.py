@@ -48,6 +48,13 @@ def ends_with(text: str, line: str) -> bool:
     return bool(lines) and lines[-1].strip() == line
 
 
+def file_name_of(name: str, key: EffectKey, installation: str) -> str:
+    """The name that a file has in Jira: its own with a mark before its ending, by which it is found again."""
+    mark = label_of(key, installation).removeprefix("ingestd-")[:8]
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}-{mark}.{ending}" if dot and stem else f"{name}-{mark}"
+
+
 def comment_line(key: EffectKey) -> str:
     """The last line of the comment that this effect makes."""
     return f"[ingestd {key}]"

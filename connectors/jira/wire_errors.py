@@ -100,7 +100,9 @@ def _rejected(call: Call, reply: HttpReply, said: str) -> DeliveryError:
             said, hint="The account lacks a permission in that project; `ingestd doctor` lists what it needs."
         )
     if status == 413:
-        return RequestRejected(said, hint="The issue has reached a limit of Jira, such as its number of comments.")
+        return RequestRejected(
+            said, hint="A limit of Jira is reached: the size of a file, or the number of comments of the issue."
+        )
     errors = field_errors(reply)
     if status == 400 and errors:
         return FieldsRejected(

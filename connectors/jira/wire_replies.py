@@ -131,6 +131,12 @@ def read_comments(call: Call, body: object) -> tuple[str, ...]:
     )
 
 
+def read_file_names(call: Call, body: object) -> tuple[str, ...]:
+    """The names of the files of an issue."""
+    fields = _mapping(call, _mapping(call, body).get("fields"))
+    return tuple(str(_optional_mapping(item).get("filename", "")) for item in _list(call, fields, "attachment"))
+
+
 def read_deployment(call: Call, body: object) -> Deployment:
     """Cloud says ``Cloud``; Data Center says ``Server`` or ``Data Center``."""
     kind = _text(call, _mapping(call, body), "deploymentType")

@@ -8,9 +8,10 @@ from typing import Any
 
 from connectors.ticket_folder import wire
 from connectors.ticket_folder.folder import TicketFolder
+from ingestd.core.mail.attachments import safe_name
 from ingestd.core.names import EffectKey
 from ingestd.errors import CredentialsRejected, RequestRejected
-from ingestd.ports import IncidentView, RemoteTicket, TicketDraft, TicketNote, TicketRef
+from ingestd.ports import IncidentView, RemoteTicket, TicketDraft, TicketFile, TicketNote, TicketRef
 
 
 class FolderTickets:
@@ -50,6 +51,18 @@ class FolderTickets:
     async def comment(self, ref: TicketRef, note: TicketNote, key: EffectKey) -> None:
         """Append the note as a dated section."""
         self._change(ref, lambda text: wire.with_comment(text, note, key))
+
+    async def find_attachment(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> bool:  # noqa: ARG002 (the port)
+        """Whether the ticket links to the file of this key."""
+        return wire.has_comment(self._folder.read(ref.id).text, key)
+
+    async def attach(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> None:
+        """Write the file into the folder ``INC-1042.files`` beside the ticket, and link it there."""
+        ticket = self._folder.read(ref.id)
+        number = key.rpartition("/")[2]
+        name = safe_name(f"{number}-{file.name}", file.content_type, 1)
+        path = self._folder.keep(ticket, name, file.content)
+        self._folder.replace(ticket, wire.with_file(ticket.text, file.name, path, key))
 
     async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:  # noqa: ARG002 (the port)
         """Set ``priority`` in the front matter to the word of the severity."""

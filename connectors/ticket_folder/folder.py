@@ -72,7 +72,7 @@ class TicketFolder:
             while path.exists():
                 number += 1
                 path = self.path / f"{stem}-{number}.md"
-            _write(path, text)
+            _write(path, _bytes(text))
         return path
 
     def replace(self, file: TicketFile, text: str) -> None:
@@ -82,7 +82,15 @@ class TicketFolder:
         with _disk_errors(file.path):
             if _version(file.path) != file.version:
                 raise TryLater(f"somebody is editing {file.path}", after_seconds=5)
-            _write(file.path, text)
+            _write(file.path, _bytes(text))
+
+    def keep(self, ticket: TicketFile, name: str, content: bytes) -> str:
+        """Write a file into the ticket's own folder, never executable; gives its path beside the ticket. A repeat replaces it by itself."""
+        folder = ticket.path.with_name(f"{ticket.path.stem}.files")
+        with _disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+            _write(folder / name, content)
+        return f"{folder.name}/{name}"
 
     def problem(self) -> str:
         """Why tickets could not be written here, or nothing. Changes nothing."""
@@ -101,11 +109,15 @@ def _version(path: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(text.encode(errors="surrogateescape"))
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -9,6 +9,7 @@ import json
 import re
 from datetime import UTC
 from typing import Final
+from urllib.parse import quote
 
 from connectors.ticket_folder.markdown import code, instant, link, one_line, paragraph, prose, showable
 from ingestd.core.names import EffectKey
@@ -83,6 +84,14 @@ def with_comment(text: str, note: TicketNote, key: EffectKey) -> str:
         lines.insert(0, f"- … {len(note.lines) - len(told)} earlier lines are left out")
     heading = f"## {instant(told[-1].at)}" if told else "## Update"
     section = "\n".join([heading, _marker(key), "", *(lines or [f"- The incident is {note.incident.state.value}."])])
+    return f"{text.rstrip()}\n\n{section}\n"
+
+
+def with_file(text: str, name: str, path: str, key: EffectKey) -> str:
+    """The text with a link to a file that lies at a path beside it; unchanged if it is there already."""
+    if has_comment(text, key):
+        return text
+    section = "\n".join(["## File", _marker(key), "", f"- [{prose(name, _TITLE_CHARACTERS)}]({quote(path)})"])
     return f"{text.rstrip()}\n\n{section}\n"
 
 

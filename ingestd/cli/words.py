@@ -151,6 +151,8 @@ DROP_REASONS: Final[Mapping[str, str]] = {
     "folded": "it was told together with others",
     "handed_over": "others have taken it",
     "contact_dead": "this address cannot be used any more",
+    "cannot_attach": "this kind of ticket takes no files",
+    "file_gone": "the message that the file came with is not kept any more",
     "answered_enough": "this address was answered so often lately that it may be a program",
 }
 

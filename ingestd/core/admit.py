@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import collecting, correlate, lifecycle, reporters, restraint
+from ingestd.core import attaching, collecting, correlate, lifecycle, reporters, restraint
 from ingestd.core.alert import Alert
 from ingestd.core.dedup import Judgement
 from ingestd.core.draft import Draft
@@ -158,6 +158,7 @@ def _take_in(
             incident = lifecycle.want_ticket(draft, incident, label)
         if place.reason not in {JoinReason.REFIRED_WITHIN_GRACE, JoinReason.REOPENED}:
             incident = lifecycle.comment_ticket(draft, incident, policy)
+    incident = attaching.attach(draft, incident, alert, is_opening=place.reason is JoinReason.OPENED)
     draft.put_alert(_known_as(AlertState.FIRING, draft.now, alert, known, incident.id))
     watch_over(draft, case, weighed.restraint)
     if place.reason in {JoinReason.OPENED, JoinReason.REOPENED}:

@@ -221,7 +221,8 @@ class Draft:
         counter = f"{connector}/{kind}"
         n = incident.effect_counts.get(counter, 0) + 1
         rank = rank_of(kind, incident, person, cause)
-        lane = "/".join((str(incident.id), connector, *([person or address] if person or address else [])))
+        receiver = "" if kind.is_ticket else person or address
+        lane = "/".join((str(incident.id), connector, *([receiver] if receiver else [])))
         if person and delay_seconds > 0:
             lane += LATER_LANE
         self._effects.append(

@@ -118,6 +118,10 @@ class DropReason(StrEnum):
     FOLDED = "folded"
     HANDED_OVER = "handed_over"
     CONTACT_DEAD = "contact_dead"
+    CANNOT_ATTACH = "cannot_attach"
+    """The ticket system takes no files."""
+    FILE_GONE = "file_gone"
+    """The message that the file came with is not kept any more."""
     ANSWERED_ENOUGH = "answered_enough"
     """The address was answered so often lately that it may be another program."""
 

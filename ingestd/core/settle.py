@@ -25,7 +25,7 @@ PAGE_FAILURES_BEFORE_FAIL_OVER = 2
 PAGE_WAIT_SECONDS_MAX = 10.0
 """A page that is told to wait longer than this (a rate limit, a service that is given a rest) does not wait to fail again."""
 
-NOT_TWICE = frozenset({EffectKind.TICKET_OPEN, EffectKind.TICKET_COMMENT})
+NOT_TWICE = frozenset({EffectKind.TICKET_OPEN, EffectKind.TICKET_COMMENT, EffectKind.TICKET_ATTACH})
 """Effects that are not idempotent: after an unknown outcome they are looked for before they are sent again."""
 
 

@@ -17,8 +17,10 @@ from datetime import timedelta
 
 from ingestd.core.names import EffectKey, Severity
 from ingestd.errors import CredentialsRejected, DeliveryError, OutcomeUnknown, RequestRejected, TryLater
-from ingestd.ports import TicketDraft, TicketNote, TicketRef, TicketSystem, TimelineLine
+from ingestd.ports import Attaching, TicketDraft, TicketNote, TicketRef, TicketSystem, TimelineLine
 from ingestd.testing.ticket_world import (
+    FILE,
+    HOSTILE_NAMES,
     HOSTILE_TEXTS,
     INCIDENT,
     MAY_RAISE,
@@ -240,6 +242,66 @@ class TicketContract:
             error = await _expect(RequestRejected, call, world)
             assert isinstance(error, RequestRejected)
             assert error.is_gone, "the error must say is_gone, so that a new ticket is opened"
+
+    async def check_a_file_is_found_by_its_key_and_by_no_other(self) -> None:
+        """A file is at the ticket whole, ``find_attachment`` is True exactly for its key, and two of one name are two."""
+        world = self.make_world()
+        if not isinstance(world.system, Attaching):
+            return
+        ref = await _open(world)
+        first, second = _key("ticket-attach", 1), _key("ticket-attach", 2)
+        assert not await world.system.find_attachment(ref, FILE, first), "there is no file yet"
+        await world.system.attach(ref, FILE, first)
+        assert await world.system.find_attachment(ref, FILE, first), "the file must be found by its key"
+        assert not await world.system.find_attachment(ref, FILE, second), "another key must find nothing"
+        await world.system.attach(ref, FILE, second)
+        assert [content for _, content in world.files()] == [FILE.content] * 2, "files come whole, each for itself"
+        assert all("report" in name and name.endswith(".pdf") for name, _ in world.files()), (
+            "people know it by its name"
+        )
+        await _expect_state(world, ref, is_done=False)
+
+    async def check_a_lost_file_is_found(self) -> None:
+        """After a lost reply ``find_attachment`` says whether the file is there; after a refusal it can be tried again."""
+        for mishap in (Mishap.LOSE_REPLY_AFTER_EFFECT, Mishap.BUSY_503, Mishap.RATE_LIMIT_429, Mishap.UNAUTHORIZED):
+            world = self.make_world()
+            ref = await _open(world)
+            if not isinstance(world.system, Attaching) or not world.break_next_write(mishap):
+                return
+            key = _key("ticket-attach", 1)
+            await _expect(MAY_RAISE[mishap], world.system.attach(ref, FILE, key), world)
+            is_there = await world.system.find_attachment(ref, FILE, key)
+            assert is_there is bool(world.files()), f"{mishap}: what is found is what is there"
+            world.pass_time(60)
+            if not is_there:
+                await world.system.attach(ref, FILE, key)
+            assert len(world.files()) == 1, f"{mishap}: in the end there must be exactly one file"
+
+    async def check_no_name_of_a_file_does_harm(self) -> None:
+        """Whatever a file is called, it stays one file of a plain name, and nothing in the ticket becomes markup."""
+        for number, name in enumerate(HOSTILE_NAMES, 1):
+            world = self.make_world()
+            if not isinstance(world.system, Attaching):
+                return
+            ref = await _open(world)
+            file, key = replace(FILE, name=name), _key("ticket-attach", number)
+            await world.system.attach(ref, file, key)
+            assert await world.system.find_attachment(ref, file, key), f"{name!r}: the file must be found by its key"
+            ((shown, content),) = world.files()
+            assert content == FILE.content, f"{name!r}: the file comes whole"
+            assert not set(shown) & set('/\\"<>\r\n\0'), f"{name!r} became {shown!r}"
+            assert shown.strip(". "), f"{name!r} became {shown!r}"
+            assert not world.foreign_markup(), f"{name!r} became markup: {world.foreign_markup()}"
+
+    async def check_a_file_for_a_ticket_that_is_gone(self) -> None:
+        """``attach`` raises ``RequestRejected`` with ``is_gone``."""
+        world = self.make_world()
+        ref = await _open(world)
+        world.remove(ref)
+        if isinstance(world.system, Attaching):
+            error = await _expect(RequestRejected, world.system.attach(ref, FILE, _key("ticket-attach", 1)), world)
+            assert isinstance(error, RequestRejected)
+            assert error.is_gone, "the error must say is_gone"
 
     async def check_known_hostile_texts_do_no_harm(self) -> None:
         """Every text of ``HOSTILE_TEXTS`` passes ``hostile_text_does_no_harm``."""

@@ -23,6 +23,7 @@ from ingestd.ports import (
     RemoteTicket,
     ReplyNews,
     TicketDraft,
+    TicketFile,
     TicketNote,
     TicketRef,
 )
@@ -56,6 +57,7 @@ class KeptTicket:
     is_deleted: bool = False
     comments: list[tuple[EffectKey, tuple[str, ...]]] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
+    files: list[tuple[EffectKey, TicketFile]] = field(default_factory=list)
 
 
 class OutsideTickets:
@@ -140,6 +142,17 @@ class OutsideTickets:
         fault = await self._before("comment")
         self._ticket(ref).comments.append((key, tuple(line.text for line in note.lines)))
         self._after("comment", fault)
+
+    async def find_attachment(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> bool:
+        """See ``Attaching``."""
+        await self._before("find-attachment")
+        return any(known == key for known, _ in self._ticket(ref).files)
+
+    async def attach(self, ref: TicketRef, file: TicketFile, key: EffectKey) -> None:
+        """See ``Attaching``."""
+        fault = await self._before("attach")
+        self._ticket(ref).files.append((key, file))
+        self._after("attach", fault)
 
     async def set_priority(self, ref: TicketRef, incident: IncidentView, options: Mapping[str, Any]) -> None:
         """See ``TicketSystem``."""

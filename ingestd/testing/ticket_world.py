@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from ingestd.core.names import IncidentId, IncidentState, Level, Severity
 from ingestd.errors import CredentialsRejected, DeliveryError, OutcomeUnknown, ReplyUnreadable, TryLater
-from ingestd.ports import AlertView, IncidentView, TicketRef, TicketSystem, TimelineLine
+from ingestd.ports import AlertView, IncidentView, TicketFile, TicketRef, TicketSystem, TimelineLine
 
 OPENED_AT: Final = datetime(2026, 1, 5, 3, 12, tzinfo=UTC)
 """When the incident of the checks opened; a world's clock starts here."""
@@ -32,6 +32,26 @@ HOSTILE_TEXTS: Final = (
     "word " * 250_000,
 )
 """Alert texts that have broken somebody: markup of each kind, controls, what UTF-8 cannot say, and a megabyte."""
+
+
+FILE: Final = TicketFile("report.pdf", "application/pdf", b"%PDF-1.4\r\n--\r\n" + bytes(range(256)) * 8)
+"""A file with every byte in it, and what looks like the end of a form."""
+
+HOSTILE_NAMES: Final = (
+    "",
+    "..",
+    "../../etc/passwd",
+    "C:\\Windows\\x.exe",
+    "a\r\nContent-Type: text/html\r\n\r\n<script>",
+    'a"; filename="b.exe',
+    "](javascript:alert(1)) <img src=x>.png",
+    "\u202egnp.exe",
+    "INC-1042.md",
+    "con.txt",
+    "\N{PILE OF POO}" * 200 + ".pdf",
+    "a\0b.pdf",
+)
+"""Names that leave their folder, their header or their line, or pose as something else."""
 
 
 class Mishap(StrEnum):
@@ -94,6 +114,10 @@ class TicketWorld(Protocol):
 
     def remove(self, ref: TicketRef) -> None:
         """Delete the ticket as people do."""
+        ...
+
+    def files(self) -> Sequence[tuple[str, bytes]]:
+        """Name and content of every file at the tickets; asked only of connectors that are ``Attaching``."""
         ...
 
     def foreign_markup(self) -> Sequence[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -22,7 +23,7 @@ from ingestd.errors import (
     RequestRejected,
     TryLater,
 )
-from ingestd.ports import Pager, PageReceipt, TicketDraft, TicketRef, TicketSystem
+from ingestd.ports import Attaching, Pager, PageReceipt, TicketDraft, TicketRef, TicketSystem
 from ingestd.store import outbox
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
@@ -100,7 +101,7 @@ class Dispatcher:
             return False
         tokens = [self._ids.token() for _ in range(self._crew.free_count)]
         taken = await self._database.run(
-            jobs.take,
+            partial(jobs.take, takes_files=isinstance(self.connector, Attaching)),
             self.name,
             self._current.standing,
             self._clock.now(),
@@ -190,6 +191,8 @@ class Dispatcher:
             ref = found or await system.open_ticket(TicketDraft(job.told, options), key)
             return _Attempt(Outcome(OutcomeKind.DONE, f"{ref.label} opened in {system.name}"), ticket=ref)
         assert job.ticket is not None, "without a ticket the delivery would have been dropped"
+        if kind is EffectKind.TICKET_ATTACH:
+            return await self._attach(system, job.ticket, job)
         if kind is EffectKind.TICKET_COMMENT:
             is_there = job.is_lookup and await system.find_comment(job.ticket, key)
             if job.is_lookup and not is_there:
@@ -203,6 +206,17 @@ class Dispatcher:
         else:
             await system.reopen(job.ticket, job.note, key, options)
         return _Attempt(Outcome(OutcomeKind.DONE, job.ticket.label))
+
+    async def _attach(self, system: TicketSystem, ticket: TicketRef, job: Job) -> _Attempt:
+        assert job.file is not None, "a job for a file has one"
+        assert isinstance(system, Attaching), "else the delivery would have been dropped"
+        key = job.delivery.key
+        is_there = job.is_lookup and await system.find_attachment(ticket, job.file, key)
+        if job.is_lookup and not is_there:
+            return _Attempt(Outcome(OutcomeKind.NOT_FOUND, "not (yet) to be found"))
+        if not is_there:
+            await system.attach(ticket, job.file, key)
+        return _Attempt(Outcome(OutcomeKind.DONE, f"{job.file.name} at {ticket.label}"))
 
     async def _ask_pager(self, pager: Pager, job: Job) -> _Attempt:
         assert job.page is not None, "a page job has a text"

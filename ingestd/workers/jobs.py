@@ -19,10 +19,10 @@ from ingestd.core.incident import Incident
 from ingestd.core.names import EffectKind
 from ingestd.core.receipt import handed_over
 from ingestd.core.settle import Outcome, give_up_page, settle, settle_word
-from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketNote, TicketRef
+from ingestd.ports import Contact, IncidentView, PageReceipt, PageText, TicketFile, TicketNote, TicketRef
 from ingestd.store import apply, contacts, dialect, outbox, roster, storms, view
 from ingestd.store import incidents as incident_store
-from ingestd.workers import answering, folding, reply_ways, ticket_news, wording
+from ingestd.workers import answering, folding, reply_ways, ticket_files, ticket_news, wording
 from ingestd.workers.current import Standing
 
 HANDED_OVER_LINES_MAX = 200
@@ -46,6 +46,7 @@ class Job:
     page: PageText | None = None
     folded: tuple[Delivery, ...] = ()
     """Told by the same message, and settled as this one is."""
+    file: TicketFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,13 @@ def take(
     tokens: Sequence[str],
     can_reply: reply_ways.CanReply = reply_ways.nobody,
     turns: outbox.Turns | None = None,
+    *,
+    takes_files: bool = True,
 ) -> Take:
     """Claim at most as many deliveries as there are ``tokens``: each page gets one for its link.
 
-    ``can_reply``: whether somebody at an address can answer through this connector. ``turns``: whose turn it is.
+    ``can_reply``: whether somebody at an address can answer through this connector. ``turns``: whose turn it is. ``takes_files``: whether the
+    connector is a ticket system that takes any.
     """
     dialect.serialise_decisions(connection)
     standing = replace(standing, policy=roster.effective(connection, standing.policy, now))
@@ -87,7 +91,7 @@ def take(
             break
         delivery = claimed[0]
         try:
-            made = _make(connection, delivery, standing, now, token)
+            made = _make(connection, delivery, standing, now, token, takes_files=takes_files)
             if isinstance(made, Job) and made.page is not None:
                 page = reply_ways.with_way_back(connection, delivery, made.page, can_reply, now, token)
                 made = replace(made, page=page, folded=storms.lease(connection, delivery, made.folded, now))
@@ -171,7 +175,13 @@ def _give_up(connection: Connection, delivery: Delivery, standing: Standing, now
 
 
 def _make(
-    connection: Connection, delivery: Delivery, standing: Standing, now: datetime, token: str
+    connection: Connection,
+    delivery: Delivery,
+    standing: Standing,
+    now: datetime,
+    token: str,
+    *,
+    takes_files: bool = True,
 ) -> Job | DropReason | Decision | _Hold:
     """A job, or what else has become of the delivery; a decision says that it is settled by it."""
     if delivery.folded_into is not None:
@@ -187,7 +197,7 @@ def _make(
     if incident is None:
         return DropReason.CLOSED
     if delivery.kind.is_ticket:
-        return _make_ticket(connection, delivery, incident, standing, now)
+        return _make_ticket(connection, delivery, incident, standing, now, takes_files=takes_files)
     if delivery.kind is EffectKind.ANSWER:
         return _make_answer(connection, delivery, incident, standing, now)
     reason = _moot(connection, delivery, incident, now, has_ticket=False, has_news=False)
@@ -221,8 +231,16 @@ def _moot(
 
 
 def _make_ticket(
-    connection: Connection, delivery: Delivery, incident: Incident, standing: Standing, now: datetime
+    connection: Connection,
+    delivery: Delivery,
+    incident: Incident,
+    standing: Standing,
+    now: datetime,
+    *,
+    takes_files: bool,
 ) -> Job | DropReason:
+    if delivery.kind is EffectKind.TICKET_ATTACH:
+        return _make_file(connection, delivery, incident, standing, now) if takes_files else DropReason.CANNOT_ATTACH
     ticket = incident_store.ticket_of(connection, incident.id, delivery.connector)
     delivery, lines = ticket_news.word_note(connection, delivery, ticket)
     if delivery.kind is EffectKind.TICKET_COMMENT:
@@ -235,6 +253,22 @@ def _make_ticket(
     told = _told(connection, delivery, incident, standing)
     note = TicketNote(told, tuple(view.line_of(line) for line in lines))
     return Job(delivery, incident, told, is_lookup, ticket.ref if ticket else None, note)
+
+
+def _make_file(
+    connection: Connection, delivery: Delivery, incident: Incident, standing: Standing, now: datetime
+) -> Job | DropReason:
+    """A file tells the ticket nothing of the timeline: what it was told stays as it is."""
+    ticket = incident_store.ticket_of(connection, incident.id, delivery.connector)
+    reason = _moot(connection, delivery, incident, now, has_ticket=ticket is not None, has_news=False)
+    if reason is not None or ticket is None:
+        return reason or DropReason.NO_TICKET
+    file = ticket_files.file_of(connection, delivery, standing)
+    if isinstance(file, DropReason):
+        return file
+    told = _told(connection, delivery, incident, standing)
+    is_lookup = delivery.unknown_since is not None
+    return Job(delivery, incident, told, is_lookup, ticket.ref, TicketNote(told, ()), file=file)
 
 
 def _make_page(

@@ -80,6 +80,9 @@ class FreshdeskWorld:
     def remove(self, ref):
         self.fake.edit(ref.id, deleted=True)
 
+    def files(self):
+        return [(name, content) for _, name, content in self.fake.files]
+
     def foreign_markup(self):
         texts = [text for ticket in self.tickets() for text in (ticket["description"], *ticket["comments"])]
         return [found for text in texts for found in ForeignHtml.found_in(text)]
@@ -167,6 +170,13 @@ class FolderWorld:
     def remove(self, ref):
         (self.path / ref.id).unlink()
 
+    def files(self):
+        paths = sorted(self.path.glob("*.files/*"))
+        assert not any(path.stat().st_mode & 0o111 for path in paths), (
+            "a file that came with an alert is never executable"
+        )
+        return [(path.name, path.read_bytes()) for path in paths]
+
     def foreign_markup(self):
         return [found for path in self.path.glob("*.md") for found in foreign_markdown(path.read_text())]
 
@@ -179,7 +189,9 @@ def foreign_markdown(text):
     for token in (token for block in blocks for token in (block, *(block.children or ()))):
         if token.type == "html_block" and re.fullmatch(r"<!-- ingestd: [\w/-]+ -->\s*", token.content):
             continue
-        is_foreign_link = token.type == "link_open" and not re.match("https?://", token.attrGet("href"))
+        is_foreign_link = token.type == "link_open" and not re.match(
+            r"https?://|INC-1042\.files/[\w%.~-]+$", token.attrGet("href")
+        )
         foreign = {
             "html_block",
             "html_inline",
@@ -241,6 +253,9 @@ class JiraWorld:
 
     def remove(self, ref):
         del self.fake.issues[ref.id]
+
+    def files(self):
+        return [file for issue in self.fake.issues.values() for file in issue.files]
 
     def foreign_markup(self):
         issues = self.fake.issues.values()
