@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ingestd.config.mail_profile_model import (
+    FindModel,
+    MailProfileSection,
+    PairsModel,
+    SplitModel,
+    StartsAtModel,
+    StatusModel,
+)
 from ingestd.config.mail_profiles import BUILT_IN, built_in, chosen
 from ingestd.config.problems import ConfigProblems, render_all
 
@@ -109,3 +121,23 @@ def test_the_built_in_profiles_are_read_once_and_are_all_there():
     assert tuple(built_in()) == BUILT_IN
     assert chosen(None, {})[0] is chosen(("alertmanager",), {})[0]
     assert BUILT_IN[-1] == "generic", "what knows least is asked last"
+
+
+def test_every_key_of_a_profile_is_on_its_page(root):
+    page = (root / "docs" / "rules" / "email.md").read_text(encoding="utf-8")
+    models = (MailProfileSection, FindModel, PairsModel, SplitModel, StatusModel, StartsAtModel)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", page)] == []
+    assert [name for name in BUILT_IN if f"| `{name}` |" not in page] == []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, len(PROFILE)),
+    length=st.integers(0, 12),
+    text=st.text(alphabet="[]{}'\": \n-(?P<a>)ab|\\*", max_size=12),
+)
+def test_whatever_is_written_there_is_read_or_told_of(load_text, good, at, length, text):
+    wrong = PROFILE[:at] + text + PROFILE[at + length :]
+    with contextlib.suppress(ConfigProblems):
+        assert load_text(good.replace("connectors:\n", POST, 1) + wrong).config.sources

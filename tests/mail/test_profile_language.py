@@ -25,6 +25,7 @@ from ingestd.core.mail.source import MailSource
 from ingestd.core.sources import ReadLimits
 
 LIMITS = ReadLimits()
+ROOMY = ReadLimits(labels_count_max=1000)
 MINE = """\
 match: ['alert.subject =~ "\\\\[(ALERT|CLEAR|TEST)\\\\] .*"']
 extract: {from: alert.subject, regex: '\\[(?P<word>\\w+)\\] (?P<box>[\\w-]+): (?P<what>.+)'}
@@ -277,6 +278,21 @@ def test_pairs_stand_between_two_places():
     assert {name for name in one.labels if len(name) == 1} == {"b", "c"}
     other = alert(text, letter("x", "a=1 b=2"))
     assert "mail_problem" in other.annotations
+
+
+def test_more_pairs_than_are_taken_are_counted():
+    text = "match: ['alert.subject = x']\nidentity: labels\npairs: {regex: '(?P<name>\\w+)=(?P<value>\\w+)'}"
+    few, many = (
+        read_by(
+            profile(text),
+            sheet_of(letter("x", " ".join(f"n{n}=1" for n in range(count))), Author.MACHINE),
+            "post",
+            ROOMY,
+        )
+        for count in (200, 201)
+    )
+    assert (few.envelope.cut_count, many.envelope.cut_count) == (0, 1)
+    assert few.envelope.alerts[0].key == many.envelope.alerts[0].key
 
 
 def test_more_sections_than_are_taken_are_told_of():

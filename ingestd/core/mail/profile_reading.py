@@ -53,6 +53,8 @@ class _Passage:
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     is_section: bool = False
+    cut_count: int = 0
+    """Pairs that were too many."""
 
 
 def ask(profiles: Iterable[MailProfile], sheet: Sheet) -> tuple[MailProfile | None, tuple[Tried, ...]]:
@@ -79,7 +81,8 @@ def read_by(profile: MailProfile, sheet: Sheet, source: str, limits: ReadLimits)
             continue
         alerts.append(drafted(_draft(profile, passage, meaning, problem), sheet, source, texts))
     refused = (_left_out(left_out_count),) if left_out_count else ()
-    envelope = ParsedEnvelope(tuple(alerts), left_out_count, texts.cut_count + sheet.letter.cut_count, refused)
+    cut_count = texts.cut_count + sheet.letter.cut_count + sum(passage.cut_count for passage in passages)
+    envelope = ParsedEnvelope(tuple(alerts), left_out_count, cut_count, refused)
     return MachineReading(envelope, ignored_count)
 
 
@@ -172,7 +175,10 @@ def _pair(all_pairs: Sequence[Pairs], text: str, passage: _Passage) -> None:
     for pairs in all_pairs:
         target = passage.labels if pairs.target is PairsTarget.LABELS else passage.annotations
         part = _between(text, pairs.after, pairs.before)
-        for found in islice(pairs.pattern.finditer(part), PAIRS_MAX):
+        for number, found in enumerate(islice(pairs.pattern.finditer(part), PAIRS_MAX + 1)):
+            if number == PAIRS_MAX:
+                passage.cut_count += 1
+                break
             name, value = found.group("name"), found.group("value")
             if name and value and value.strip():
                 target.setdefault(name.strip(), value.strip()[:FIELD_CHARS_MAX])
