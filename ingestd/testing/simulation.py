@@ -19,9 +19,11 @@ from sqlalchemy import Connection
 
 from ingestd.core.invariants import broken
 from ingestd.core.names import Channel, EnvelopeId, IncidentState, Severity
+from ingestd.core.sources import SourceKind
 from ingestd.core.throttle import DEFAULT_LIMITS, ChannelLimits, Limit
 from ingestd.core.turn import STANDS_IN
 from ingestd.store import audit, inbox, outbox, receipts
+from ingestd.testing import simulated_mail
 from ingestd.testing.alertmanager_bodies import alertmanager_body
 from ingestd.testing.outside import Fault, SentPage
 from ingestd.testing.simulated_rules import RESTRAINED_NAMES, may_be_kept_back, restrained_policy
@@ -38,6 +40,8 @@ RESTRAINED_EVERY = 4
 TIGHT_EVERY = 5
 """So often a seed's people may get one text message an hour and no more."""
 TIGHT = {**DEFAULT_LIMITS, Channel.SMS: ChannelLimits((Limit(1, 3600),))}
+MAILED_EVERY = 4
+"""So often a seed has a host whose alerts come by mail, each in one of its own."""
 FOLLOWED_EVERY = 3
 """So often a seed's service of text messages promises receipts, and is silent."""
 INCIDENTS_CHECKED = 4
@@ -78,13 +82,16 @@ class Simulation:
         self.failure: BrokenPromise | None = None
         self.digest = ""
         """Of all that reached somebody and of every timeline, once the run has settled: equal for equal runs, in any process."""
+        self._mail_count = 0
         # By the number alone, so that the draws of the other seeds stay as they were.
         self.is_restrained = seed % RESTRAINED_EVERY == 0
         self.alert_names = RESTRAINED_NAMES if self.is_restrained else ALERT_NAMES
         rules = restrained_policy() if self.is_restrained else policy()
         if seed % TIGHT_EVERY == 2:
             rules = replace(rules, limits=TIGHT)
-        self.world = World(path, rules, seed, self._at_point, self._check, self.books.system)
+        self.is_mailed = seed % MAILED_EVERY == 3
+        ways = simulated_mail.WAYS if self.is_mailed else {}
+        self.world = World(path, rules, seed, self._at_point, self._check, self.books.system, ways=ways)
         self.world.sms.has_receipts = seed % FOLLOWED_EVERY == 1
         self.books.lag(self.random.choice((0, 0, 20, 90, 300)))
         self.is_faulty = True
@@ -195,7 +202,10 @@ class Simulation:
             self._send(sorted(self.ledger.firing), "firing")
 
     def _send(self, alerts: list[tuple[str, str, str]], status: str) -> None:
-        """As an Alertmanager does: repeat until it is accepted. A reply lost to a crash means a second delivery."""
+        by_mail = [one for one in alerts if self.is_mailed and one[1] == simulated_mail.HOST]
+        for alert in by_mail:
+            self._mail_count += 1
+            self._deliver(simulated_mail.mail_body(alert, status, self._mail_count, self.world.now()), SourceKind.EMAIL)
         listed = [
             {
                 "alertname": name,
@@ -205,11 +215,17 @@ class Simulation:
                 **({"_ends": self.world.now().isoformat()} if status == "resolved" else {}),
             }
             for name, host, cluster in alerts
+            if (name, host, cluster) not in by_mail
         ]
-        body = alertmanager_body(*listed, status=status)
+        if listed:
+            self._deliver(alertmanager_body(*listed, status=status), SourceKind.ALERTMANAGER)
+
+    def _deliver(self, body: bytes, kind: SourceKind) -> None:
+        """As senders do: repeat until it is accepted. A reply lost to a crash means a second delivery."""
+        source = simulated_mail.POST if kind is SourceKind.EMAIL else "alertmanager"
         for _ in range(20):
             try:
-                self.ledger.accepted.append(self.world.receive(body))
+                self.ledger.accepted.append(self.world.receive(body, source=source, kind=kind))
             except SimulatedCrash:
                 self.world.life.crash("died while receiving")
                 self.world.bury()
