@@ -58,3 +58,6 @@ def test_every_sender_of_the_how_tos_opens_one_incident_and_its_recovery_ends_it
     wait(2, "all but two are over")
     assert len(daemon.incidents()) == problems
     assert daemon.rows("SELECT count(*) FROM inbox WHERE state = 'quarantined'") == [(0,)]
+    # What was never part of an incident is explained from its message, which only the mapping can read.
+    why = daemon.get("/api/v1/explain?match=alert.source=own-scripts&match=host=db2").json()
+    assert why["alert"]["labels"] == {"alertname": "the job restic failed", "host": "db2", "job": "restic"}
