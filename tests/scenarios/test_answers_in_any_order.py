@@ -53,7 +53,7 @@ def told(day: World) -> dict[tuple[str, str], list[str]]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
