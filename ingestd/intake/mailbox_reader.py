@@ -48,12 +48,12 @@ BIG_ONE_AT_A_TIME: Final = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A message as it was fetched. ``is_whole`` is False for a stand-in of one that the server does not give."""
+    """A message as it was fetched, put up for the inbox. ``is_given`` is False for a stand-in of one that the server does not give."""
 
     uid: int
-    raw: bytes
+    parcel: Parcel
     is_cut: bool
-    is_whole: bool = True
+    is_given: bool
 
 
 class MailboxReader:
@@ -155,11 +155,16 @@ class MailboxReader:
         for uid in uids:
             size = min(sizes.get(uid, 0), self._routes().bytes_max)
             # The server's word on sizes is for the order of things alone: what was fetched counts as large as it is.
-            if batch and sum(len(one.raw) for one in batch) + size > BATCH_BYTES_MAX:
+            if batch and sum(len(one.parcel.body) for one in batch) + size > BATCH_BYTES_MAX:
                 position = self._take_batch(client, position, done, batch)
                 done, batch = [], []
             with BIG_ONE_AT_A_TIME if size > BATCH_BYTES_MAX else nullcontext():
-                found = self._fetch(client, uid)
+                try:
+                    found = self._fetch(client, uid, position)
+                except Refused:
+                    if done:  # what came before it need not wait for it
+                        self._take_batch(client, position, done, batch)
+                    raise
                 done.append(uid)
                 batch += [found] if found is not None else []
                 if size > BATCH_BYTES_MAX:
@@ -171,10 +176,9 @@ class MailboxReader:
         self, client: MailboxClient, position: Position, uids: Sequence[int], batch: Sequence[Fetched]
     ) -> Position:
         """Commit, mark, note. ``uids`` are those up to which all is dealt with then; what has gone meanwhile is among them."""
-        parcels = [self._parcel(one, position) for one in batch]
-        for one, parcel, is_new in zip(batch, parcels, self._errands.store(parcels), strict=True):
-            self._count(one, parcel, is_new=is_new)
-        taken = [one.uid for one in batch if one.is_whole]
+        for one, is_new in zip(batch, self._errands.store([one.parcel for one in batch]), strict=True):
+            self._count(one, is_new=is_new)
+        taken = [one.uid for one in batch if one.is_given]
         if taken:
             self._mark(client, taken)
         position = replace(position, last_uid=uids[-1])
@@ -182,13 +186,13 @@ class MailboxReader:
         self._on_progress()
         return position
 
-    def _fetch(self, client: MailboxClient, uid: int) -> Fetched | None:
+    def _fetch(self, client: MailboxClient, uid: int, position: Position) -> Fetched | None:
         """A message, or its beginning; a stand-in if the server does not give it after many tries; None if it has gone."""
         bytes_max = self._routes().bytes_max
         blame = self._blame.get(uid, 0)
         if blame >= 2 * BLAME_MAX:
             log.error(log_events.MAILBOX_MAIL_UNFETCHABLE, account=self._plan.account, uid=uid)
-            return Fetched(uid, b"", is_cut=True, is_whole=False)
+            return self._put_up(uid, position, b"", is_given=False)
         is_doubtful = blame >= BLAME_MAX
         self._blame[uid] = blame + 1
         try:
@@ -201,10 +205,11 @@ class MailboxReader:
             return None
         if is_doubtful:
             log.error(log_events.MAILBOX_MAIL_UNFETCHABLE, account=self._plan.account, uid=uid)
-        return Fetched(uid, raw[:bytes_max], is_cut=is_doubtful or len(raw) > bytes_max, is_whole=not is_doubtful)
+        return self._put_up(uid, position, raw, is_given=not is_doubtful)
 
-    def _parcel(self, fetched: Fetched, position: Position) -> Parcel:
-        plan, routes, raw = self._plan, self._routes(), fetched.raw
+    def _put_up(self, uid: int, position: Position, raw: bytes, *, is_given: bool) -> Fetched:
+        """Made at once, so that a large message is held once."""
+        plan, routes = self._plan, self._routes()
         recipients = recipients_of(raw)
         source = routes.source_of(recipients, plan.source)
         kept = raw[: routes.bytes_max_of(source)]
@@ -215,14 +220,13 @@ class MailboxReader:
             account=plan.account,
             folder=plan.folder,
             uid_validity=position.uid_validity,
-            uid=fetched.uid,
-            is_cut=fetched.is_cut or len(kept) < len(raw),
+            uid=uid,
+            is_cut=not is_given or len(kept) < len(raw),
         )
         # Of what could not be fetched nothing may be the same as of another one.
-        what = (
-            hashlib.sha256(raw).hexdigest() if fetched.is_whole else f"unfetched/{position.uid_validity}/{fetched.uid}"
-        )
-        return Parcel(source, joined(arrival, kept), f"mailbox/{plan.account}/{what}")
+        what = hashlib.sha256(kept).hexdigest() if is_given else f"unfetched/{position.uid_validity}/{uid}"
+        parcel = Parcel(source, joined(arrival, kept), f"mailbox/{plan.account}/{what}")
+        return Fetched(uid, parcel, arrival.is_cut, is_given)
 
     def _mark(self, client: MailboxClient, uids: Sequence[int]) -> None:
         """Say in the mailbox that they are taken. It is for people: whether a message is taken goes by its number."""
@@ -234,13 +238,11 @@ class MailboxReader:
             self._metrics.mailbox_failures.labels(self._plan.account, "marking").inc()
             log.warning(log_events.MAILBOX_NOT_MARKED, account=self._plan.account, count=len(uids), error=str(refused))
 
-    def _count(self, fetched: Fetched, parcel: Parcel, *, is_new: bool) -> None:
-        result = (
-            "unfetchable" if not fetched.is_whole else "known" if not is_new else "cut" if fetched.is_cut else "taken"
-        )
+    def _count(self, one: Fetched, *, is_new: bool) -> None:
+        result = "unfetchable" if not one.is_given else "known" if not is_new else "cut" if one.is_cut else "taken"
         self._metrics.mailbox_mails.labels(self._plan.account, result).inc()
         if is_new:
-            self._metrics.envelopes.labels(parcel.source).inc()
+            self._metrics.envelopes.labels(one.parcel.source).inc()
 
     # ------------------------------------------------------------------ noting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import shutil
@@ -86,7 +87,7 @@ class Dovecot:
                 certificate=lines,
                 internal="dovecot" if is_root else me.pw_name,
                 login="dovenull" if is_root else me.pw_name,
-                group="dovecot" if is_root else str(me.pw_gid),
+                group="dovecot" if is_root else grp.getgrgid(me.pw_gid).gr_name,
                 uid=owner.pw_uid,
                 gid=owner.pw_gid,
                 password=PASSWORD,

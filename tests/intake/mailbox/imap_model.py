@@ -90,7 +90,9 @@ class ImapModel:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would leave its thread in accept, and the door open
+            self._listener.shutdown(
+                socket.SHUT_RDWR
+            )  # closing alone would leave its thread in accept, and the door open
         self._listener.close()
         self.drop_all()
 

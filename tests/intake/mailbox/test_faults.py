@@ -127,6 +127,16 @@ def test_a_message_that_the_server_does_not_give_stops_no_other(account, model, 
     assert len(desk.stored()) == 2
 
 
+def test_what_came_before_such_a_message_does_not_wait_for_it(account, model, desk):
+    account.look()
+    model.add(mail("good"))
+    model.refuse[f"FETCH {model.add(mail('bad'))}"] = "[SERVERBUG] cannot be retrieved"
+    with pytest.raises(MailboxTrouble, match="cannot be retrieved"):
+        account.look()
+    assert desk.subjects() == ["good"]
+    assert [one.raw for one in model.folders["Taken"].messages] == [mail("good")]
+
+
 def test_a_message_of_which_nothing_can_be_had_leaves_an_envelope(account, model, desk):
     account.look()
     for subject in ("bad", "worse"):
