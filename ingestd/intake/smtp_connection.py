@@ -169,11 +169,14 @@ class SmtpConnection(SMTP):
         self._share.release()
         transport = self._writer.transport
         self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001 (asyncio has no way to forget what has come)
-        if transport.can_write_eof():
-            transport.write_eof()
-            transport.resume_reading()  # type: ignore[attr-defined] # a socket reads too, whatever its type says
-        else:
-            transport.close()
+        try:
+            if transport.can_write_eof():
+                transport.write_eof()
+                transport.resume_reading()  # type: ignore[attr-defined] # a socket reads too, whatever its type says
+            else:
+                transport.close()
+        except OSError:  # it has gone, and asyncio has not noticed yet
+            transport.abort()
         self.loop.call_later(self.desk.settings.limits.linger_seconds, transport.abort)
 
     def _timeout_cb(self) -> None:

@@ -10,18 +10,23 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
 import uvloop
 from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ingestd.ambient import SystemClock, SystemIds
+from ingestd.core.mail.source import MailSource
 from ingestd.core.sources import SourceKind
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
 from ingestd.intake.server import listen, make_runner
 from ingestd.intake.settings import Bearer, Secret, ServerLimits, SourceDoor
+from ingestd.intake.smtp import SmtpListener
+from ingestd.intake.smtp_settings import SmtpSettings
 from ingestd.store.database import ThreadedDatabase
 from ingestd.store.migrate import migrate
 from ingestd.telemetry.metrics import Metrics
@@ -91,6 +96,31 @@ async def serve_ingestd(database_path: Path) -> int:
     return await listen(runner, "127.0.0.1", 0)
 
 
+class TakesAll:
+    """The yardstick for mail: says 250 and keeps nothing."""
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
+        return "250 OK"
+
+
+async def serve_aiosmtpd() -> int:
+    """Serve the yardstick for mail; gives the port."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(TakesAll(), loop=loop, hostname="mx.example.com"), "127.0.0.1", 0)
+    return int(server.sockets[0].getsockname()[1])
+
+
+async def serve_mail(database_path: Path) -> int:
+    """Serve ingestd's listener for mail as it is in production, for a relay of ours; gives the port."""
+    database = ThreadedDatabase(f"sqlite:///{database_path}")
+    await database.run(migrate)
+    metrics = Metrics()
+    gate = Gate(database, SystemClock(), SystemIds(), metrics, lambda: None)
+    sources = {"nagios": MailSource(recipients=("alerts@example.com",))}
+    settings = SmtpSettings("mx.example.com", sources, trusted_networks=(ip_network("127.0.0.1"),))
+    return await SmtpListener(gate, settings, metrics).start("127.0.0.1", 0)
+
+
 async def main() -> None:
     """``servers.py KIND CORE [DATABASE]``."""
     kind, core, *rest = sys.argv[1:]
@@ -102,6 +132,10 @@ async def main() -> None:
             port = await serve_bare(msgspec.json.Decoder(Notification).decode)
         case "ingestd":
             port = await serve_ingestd(Path(rest[0]))
+        case "aiosmtpd":
+            port = await serve_aiosmtpd()
+        case "mail":
+            port = await serve_mail(Path(rest[0]))
         case _:
             raise SystemExit(f"there is no server {kind!r}")
     print(port, flush=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import socket
+import struct
 import threading
 from ipaddress import ip_network
 
@@ -152,6 +154,30 @@ async def test_who_closes_its_half_while_its_message_is_stored_hears_of_it(open_
     assert (await client.reply()).code == 250
     assert await client.end() == b""
     await blocking
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_who_goes_away_while_its_message_is_stored_is_no_fault_of_ours(open_mailroom, is_told):
+    room = await open_mailroom()
+    go_on = threading.Event()
+    blocking = asyncio.ensure_future(room.database.run(lambda _connection: go_on.wait(20)))
+    clients = [await room.greeted() for _ in range(5)]
+    for client in clients:
+        await client.codes("MAIL FROM:<a@b.example>", f"RCPT TO:<{TO}>", "DATA")
+        client.send(MAIL + b".\r\n")
+    await until(lambda: room.gate._count == 5)
+    for client in clients:
+        if is_told:
+            client.writer.write_eof()
+            await asyncio.sleep(0.01)
+        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    go_on.set()
+    await blocking
+    await until(lambda: room.connections() == 0)
+    await room.gate.drain()
+    assert await room.messages() == [MAIL] * 5
+    assert room.refused("internal") == 0
 
 
 # ---------------------------------------------------------------------------------- what is refused
