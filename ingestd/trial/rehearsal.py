@@ -251,6 +251,7 @@ class Rehearsal:
             else:
                 self._uncleared.pop(place, None)
         self._write_watches(decision)
+        self._ticketed.update((one.incident_id, one.ticket.connector) for one in decision.adoptions)
         for incident in decision.incidents:
             self._index(incident)
         for drop in decision.drops:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingestd.core.decide import Answer, AnswerAction, decide_deadline
 from ingestd.core.names import EffectKind, IncidentId, PersonName
 from ingestd.core.policy import Step
+from ingestd.core.reporter import ReportedTicket, Reporter
 from ingestd.core.settle import OutcomeKind
 from ingestd.testing.builders import NOW, alert
 from ingestd.testing.pure_world import PureWorld
@@ -124,6 +125,16 @@ def test_what_clears_in_the_envelope_in_which_it_fires_pages_nobody():
     rehearsal.pass_until(NOW + 30 * MINUTE)
     assert rehearsal.done(EffectKind.PAGE) == []
     assert len(rehearsal.done(EffectKind.TICKET_OPEN)) == 1
+
+
+def test_a_ticket_that_reported_something_is_told_as_one_that_was_opened():
+    rehearsal = Rehearsal(POLICIES[0], NOW)
+    reported = ReportedTicket("tickets", "77", "#77", "https://tickets.example/77")
+    rehearsal.receive([alert(ticket=reported, reporter=Reporter("ann@cust.example", connector="mail"))])
+    rehearsal.pass_until(NOW + 2 * MINUTE)
+    assert rehearsal.done(EffectKind.TICKET_OPEN) == []
+    assert len(rehearsal.done(EffectKind.TICKET_COMMENT)) == 1
+    assert [one.delivery.address for one in rehearsal.done(EffectKind.ANSWER)] == ["ann@cust.example"]
 
 
 def test_a_page_knows_when_the_next_step_follows():
