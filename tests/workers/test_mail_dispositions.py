@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+from dataclasses import replace
 from email import policy as email_policies
 
 import pytest
@@ -166,3 +167,11 @@ def test_two_hundred_mails_made_by_chance_each_end_in_one_disposition(world, val
     assert set(ended(world, mails)) <= DISPOSITIONS
     assert value_of(world, "ingestd_worker_failures_total", worker="processor") in {None, 0.0}
     nothing_is_injected(world)
+
+
+def test_mail_of_a_source_that_takes_none_any_more_is_told_and_read_again_later(world):
+    world.current.standing = replace(world.current.standing, ways={})
+    raw = b"From: ada@example.com\r\nSubject: help\r\n\r\nhelp"
+    assert ended(world, [(raw, HOW[0], "post")]) == ["quarantined"]
+    assert [report.reason for report in listed(world)] == ["malformed"]
+    assert [incident.title for incident in world.incidents()] != []

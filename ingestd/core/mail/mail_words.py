@@ -51,7 +51,6 @@ class MailReason(StrEnum):
 
 BY_STRANGERS: Final = frozenset(
     {
-        MailReason.MALFORMED,
         MailReason.NO_SENDER,
         MailReason.UNAUTHENTICATED,
         MailReason.SENDER_NOT_ALLOWED,
