@@ -124,7 +124,7 @@ class _Reader:
         self._own: list[str] = []
         self._chars = 0
         self._pre_depth = 0
-        self._links: list[str] = []
+        self._link = ""
         self._hidden = _Region()
         self._quote = _Region()
         self._is_quoted_to_the_end = False
@@ -174,8 +174,7 @@ class _Reader:
             self._pre_depth += name == "pre"
         elif name == "a":
             link = _HREF.search(attributes)
-            self._links.append(html.unescape((link[1] or link[2] or link[3])[:_LINK_CHARS_MAX]) if link else "")
-            del self._links[:-1]
+            self._link = html.unescape((link[1] or link[2] or link[3])[:_LINK_CHARS_MAX]) if link else ""
 
     def close(self, name: str) -> None:
         if self._hidden.depth:
@@ -184,10 +183,10 @@ class _Reader:
         if _BLOCK.fullmatch(name):
             self._put(_BLOCK_EDGE)
             self._pre_depth = max(0, self._pre_depth - (name == "pre"))
-        elif name == "a" and self._links:
-            link = self._links.pop()
-            if link and link.rstrip("/") not in "".join(self._shown[-3:]):
-                self._put(f" ({_SPACE.sub('', link)})")
+        elif name == "a" and self._link:
+            if self._link.rstrip("/") not in "".join(self._shown[-3:]):
+                self._put(f" ({_SPACE.sub('', self._link)})")
+            self._link = ""
         if self._quote.depth:
             self._quote.close(name)
 

@@ -35,7 +35,7 @@ SMALL = LetterLimits(
 )
 MESSAGE_BYTES = 10 * 1024**2
 CPU_SECONDS_MAX = 0.1
-PEAK_BYTES_MAX = 40 * 1024**2
+PEAK_BYTES_MAX = 32 * 1024**2
 
 
 def taken(raw: bytes, limits: LetterLimits = LIMITS) -> Letter:
