@@ -83,6 +83,10 @@ def _configured(path: Path) -> Generator[Check, None, OnDisk | None]:
     if reading.loaded is not None:
         yield check_database(reading.loaded)
     yield from check_accounts(reading)
+    if reading.loaded is not None and reading.loaded.config.mail.listener is not None:
+        from ingestd.cli.doctor_listener import check_listener  # noqa: PLC0415 (only where there is one)
+
+        yield check_listener(reading.loaded.config.mail.listener)
     if reading.loaded is not None and reading.loaded.config.mail.mailboxes:
         from ingestd.cli.doctor_mailboxes import check_mailboxes  # noqa: PLC0415 (see above)
 
