@@ -134,7 +134,7 @@ def test_a_ticket_that_reported_something_is_told_as_one_that_was_opened():
     rehearsal.pass_until(NOW + 2 * MINUTE)
     assert rehearsal.done(EffectKind.TICKET_OPEN) == []
     assert len(rehearsal.done(EffectKind.TICKET_COMMENT)) == 1
-    assert [one.delivery.address for one in rehearsal.done(EffectKind.ANSWER)] == ["ann@cust.example"]
+    assert [one.delivery.connector for one in rehearsal.done(EffectKind.ANSWER)] == ["mail"]
 
 
 def test_a_page_knows_when_the_next_step_follows():
