@@ -21,6 +21,7 @@ from ingestd.core.mail.report import ReportPlan
 from ingestd.core.names import EnvelopeId, IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.report_notes import decide_note
+from ingestd.core.reporter import AttachmentRef
 from ingestd.core.safe_text import one_line, plain_block
 from ingestd.store import apply, dialect
 from ingestd.store import incidents as incident_store
@@ -82,11 +83,18 @@ def is_note(incident: Incident, letter: Letter, plan: ReportPlan) -> bool:
     return incident.state.is_open or report.is_thanks(letter.own_text, plan)
 
 
-def note_of(connection: Connection, letter: Letter, incident: Incident, policy: Policy, now: datetime) -> Decision:
+def note_of(
+    connection: Connection,
+    letter: Letter,
+    incident: Incident,
+    policy: Policy,
+    now: datetime,
+    files: tuple[AttachmentRef, ...] = (),
+) -> Decision:
     """Put what a later mail says on the incident's timeline, for its ticket too. Nobody is answered. What was decided and written."""
     text = plain_block(letter.own_text or letter.text, NOTE_CHARS).strip() or f"({letter.subject or 'an empty mail'})"
     shown = f"{letter.sender_name} <{letter.sender}>" if letter.sender_name else letter.sender
-    decision = decide_note(incident, one_line(shown, 200) or "somebody", text, policy, now)
+    decision = decide_note(incident, one_line(shown, 200) or "somebody", text, policy, now, files)
     apply.write(connection, decision, now)
     return decision
 

@@ -106,15 +106,9 @@ def take(connection: Connection, mail: OpenedMail, standing: Standing, now: date
     return answered or _with_files(_content(connection, mail, standing, now), mail)
 
 
-def _with_files(
-    taken: ParsedEnvelope | Unreadable | MailTaken, mail: OpenedMail
-) -> ParsedEnvelope | Unreadable | MailTaken:
+def _with_files(taken: ParsedEnvelope | MailTaken, mail: OpenedMail) -> ParsedEnvelope | MailTaken:
     """The files of the mail belong to the first of its alerts that fires: of one mail, each goes to one ticket once."""
-    files = tuple(
-        AttachmentRef(mail.envelope.id, one.index, one.name, one.content_type, one.size_bytes)
-        for one in mail.letter.attachments
-        if one.is_kept
-    )
+    files = _files_of(mail)
     if not files or not isinstance(taken, ParsedEnvelope):
         return taken
     position = next((n for n, one in enumerate(taken.alerts) if one.status is AlertStatus.FIRING), None)
@@ -123,6 +117,14 @@ def _with_files(
     alerts = list(taken.alerts)
     alerts[position] = replace(alerts[position], attachments=files)
     return replace(taken, alerts=tuple(alerts))
+
+
+def _files_of(mail: OpenedMail) -> tuple[AttachmentRef, ...]:
+    return tuple(
+        AttachmentRef(mail.envelope.id, one.index, one.name, one.content_type, one.size_bytes)
+        for one in mail.letter.attachments
+        if one.is_kept
+    )
 
 
 def _bounce(connection: Connection, mail: OpenedMail, standing: Standing, now: datetime) -> MailTaken:
@@ -225,7 +227,7 @@ def _personal(
     if incident is None:
         return parsed
     if mails.is_note(incident, letter, mail.source.reports or ReportPlan()):
-        decision = mails.note_of(connection, letter, incident, standing.policy, now)
+        decision = mails.note_of(connection, letter, incident, standing.policy, now, _files_of(mail))
         _remember(connection, mail)
         mail_filing.belongs(connection, envelope.source, envelope.id, incident.id)
         return MailTaken(MailDisposition.NOTED, MailReason.THREAD, f"on the timeline of {incident.id}", (decision,))

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from ingestd.core.incident import AlertState
 from ingestd.core.mail.arrival import Arrival
+from ingestd.core.mail.report import ReportPlan
 from ingestd.core.mail.source import MailSource
 from ingestd.core.mail.trust import Trust
 from ingestd.core.names import IncidentState
@@ -139,6 +140,27 @@ def test_what_comes_when_it_fires_again_goes_to_the_same_ticket(day, nothing_els
     day.advance(minutes=1)
     assert [name for name, _, _ in files(day)] == ["report.pdf", "again.log"]
     assert lines(day)[-1] == "a file came with it: again.log (1 byte)"
+    is_over(day)
+    nothing_else_arrives(day)
+
+
+def test_what_a_person_sends_after_their_report_goes_to_its_ticket(new_day, nothing_else_arrives):
+    """A screenshot in a later mail of the thread."""
+    person = Arrival("smtp", sender="ann@example.com", remote="10.0.0.1", is_trusted_network=True)
+    source = MailSource(("help@example.com",), trust=Trust(), reports=ReportPlan())
+    day = new_day(ways={"help": SourceWays(mail=source)})
+    first = b"From: ann@example.com\r\nSubject: The shop is down\r\nMessage-ID: <1@example.com>\r\n\r\nIt is.\r\n"
+    day.mail_in(first, person, "help")
+    day.advance(seconds=5)
+    picture = mail(("shop.png", "image/png", b"\x89PNG"), number=2, subject="Re: The shop is down")
+    picture = picture.replace(b"box@example.com", b"ann@example.com").replace(
+        b"Auto-Submitted: auto-generated", b"In-Reply-To: <1@example.com>"
+    )
+    day.mail_in(picture, person, "help")
+    day.advance(minutes=1)
+    assert files(day) == [("shop.png", "image/png", b"\x89PNG")]
+    told = [line for _, comment in day.tickets.kept[0].comments for line in comment]
+    assert "a file came with it: shop.png (4 bytes)" in told
     is_over(day)
     nothing_else_arrives(day)
 
