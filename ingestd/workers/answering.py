@@ -27,7 +27,7 @@ from ingestd.store.schema import outbox as outbox_table
 from ingestd.workers.current import Standing
 
 ANSWERS_A_DAY_MAX = 20
-"""So many answers go to one address within a day: whatever writes more often may be a program that answers ours."""
+"""An address that has had so many answers within a day hears of no further incident: it may be a program that answers ours."""
 _DAY = timedelta(hours=24)
 
 
@@ -40,13 +40,15 @@ def word(
         return DropReason.PERSON_UNKNOWN
     if delivery.unknown_since is None and outbox.has_later_in_lane(connection, delivery, now):
         return DropReason.SUPERSEDED
-    told = reporters.due(incident.state, _last_told(connection, delivery))
+    before = _last_told(connection, delivery)
+    told = reporters.due(incident.state, before)
     if delivery.unknown_since is not None:
         # It may have left: a repeat says the same, under the same Message-ID.
         told = _as_told(delivery.reason)
     if told is None:
         return DropReason.NOTHING_TO_TELL
-    if not _may_answer(connection, delivery, now):
+    # Whoever was told of it hears the rest as well: that is bounded by what begins.
+    if before is None and not _may_answer(connection, delivery, now):
         return DropReason.ANSWERED_ENOUGH
     return _saying(connection, delivery, told), _text(
         incident, reporter, told, _texts(standing.ways_of(reporter.source)), now

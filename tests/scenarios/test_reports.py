@@ -353,6 +353,9 @@ def test_one_address_is_answered_so_often_a_day_and_no_more(helpdesk):
     assert len(helpdesk.incidents()) == 25
     assert len(answers(helpdesk)) == 20
     assert "dropped/answered_enough" in helpdesk.history(1025)
+    helpdesk.resolve_by_hand("INC-1020")
+    helpdesk.advance(minutes=1)
+    assert answers(helpdesk)[-1] == ("ann@cust.example", "INC-1020, which you reported, is over.")
 
 
 def test_nobody_is_answered_where_no_connector_is_named(new_day, nothing_else_arrives):
