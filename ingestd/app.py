@@ -89,6 +89,7 @@ class Daemon:
         )
         self.port = 0
         self._smtp: SmtpListener | None = None
+        self._mailboxes: Mailboxes | None = None
         self._started_at = self.ambient.clock.now()
         self._http = AiohttpClient()
         self._connectors = self._build(loaded, registry)
@@ -181,9 +182,9 @@ class Daemon:
         """Begin to read them; who watches over it."""
         config, ambient = self.loaded.config, self.ambient
         errands = LoopErrands(self.gate, self.database, ambient.clock, self._http)
-        self.mailboxes = Mailboxes(errands, ambient.clock, ambient.chance, self.metrics)
-        self.mailboxes.use(wiring.mailboxes(config), wiring.mail_routes(config))
-        watch = MailboxWatch(self.database, self._current, ambient.clock, self.engine.wake, self.mailboxes.states)
+        self._mailboxes = Mailboxes(errands, ambient.clock, ambient.chance, self.metrics)
+        self._mailboxes.use(wiring.mailboxes(config), wiring.mail_routes(config))
+        watch = MailboxWatch(self.database, self._current, ambient.clock, self.engine.wake, self._mailboxes.states)
         return Worker(
             "mailboxes", watch.run_once, watch.idle_seconds, self.metrics, idle_seconds_max=MAILBOX_LOOK_SECONDS
         )
@@ -235,7 +236,8 @@ class Daemon:
         await self._runner.cleanup()
         if self._smtp is not None:
             await self._smtp.stop()
-        await self.mailboxes.stop()
+        if self._mailboxes is not None:
+            await self._mailboxes.stop()
         await self.gate.drain()
         await self.engine.stop(seconds_max=STOP_SECONDS)
         await self._http.close()
@@ -345,7 +347,8 @@ class Daemon:
         self._find_pagers()
         self._current.standing = standing
         self.webhooks.replace(doors)
-        self.mailboxes.use(wiring.mailboxes(loaded.config), wiring.mail_routes(loaded.config))
+        if self._mailboxes is not None:
+            self._mailboxes.use(wiring.mailboxes(loaded.config), wiring.mail_routes(loaded.config))
         self.engine.use(fresh.connectors)
         self.report.taken_over(loaded, fresh.tests_count)
 
