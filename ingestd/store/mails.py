@@ -112,8 +112,9 @@ def _by_mail(connection: Connection, referred: Sequence[str], source: str) -> In
     """By a mail that it refers to: its incident, or the one that the report has come to since then."""
     if not referred:
         return None
-    query = select_of(mails, KnownMail).where(mails.c.message_id.in_(referred), mails.c.source == source)
-    found = {row.message_id: value_of(KnownMail, row) for row in connection.execute(query)}
+    # By the Message-IDs alone: asked for the source too, SQLite walks through all mail of that source.
+    query = select_of(mails, KnownMail).where(mails.c.message_id.in_(referred))
+    found = {row.message_id: value_of(KnownMail, row) for row in connection.execute(query) if row.source == source}
     for message_id in referred:
         mail = found.get(message_id)
         if mail is None:
