@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ingestd.ambient import Clock
 from ingestd.core.watch import HoldReason
-from ingestd.store import inbox, incidents, links, mails, outbox, overrides, replies, silences, watches
+from ingestd.store import inbox, incidents, links, mail_filing, mails, outbox, overrides, replies, silences, watches
 from ingestd.store.database import Database
 from ingestd.telemetry import log_events
 from ingestd.telemetry.metrics import Metrics
@@ -25,7 +25,9 @@ MAILS_KEPT = timedelta(days=365)
 
 
 def _prune(connection: Connection, keep_seconds: int, now: datetime) -> int:
-    pruned = inbox.prune(connection, now - timedelta(seconds=keep_seconds), PRUNE_COUNT_MAX)
+    old = now - timedelta(seconds=keep_seconds)
+    pruned = inbox.prune(connection, old, PRUNE_COUNT_MAX)
+    pruned += mail_filing.prune_put_aside(connection, old, PRUNE_COUNT_MAX)
     pruned += replies.prune(connection, now)
     pruned += mails.prune(connection, now - MAILS_KEPT, PRUNE_COUNT_MAX)
     pruned += overrides.prune(connection, now, PRUNE_COUNT_MAX)

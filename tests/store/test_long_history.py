@@ -17,6 +17,7 @@ from ingestd.store import (
     inbox,
     incidents,
     links,
+    mail_filing,
     migrate,
     outbox,
     replies,
@@ -119,6 +120,7 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "count of waiting": (inbox.waiting_count, {"inbox_waiting"}),
     "quarantined": (lambda c: inbox.reports(c, state="quarantined", source=None, limit=50), {"inbox_quarantined"}),
     "prune of nothing": (lambda c: inbox.prune(c, after(days=-30), 500), {"inbox_done"}),
+    "mail put aside": (lambda c: mail_filing.prune_put_aside(c, after(days=-30), 500), {"inbox_quarantined"}),
     "live by dedup key": (lambda c: snapshot._live(c, incident_table.c.dedup_key, ["prod/7"]), {"incidents_dedup"}),
     "live by correlation key": (
         lambda c: snapshot._live(c, incident_table.c.correlate_key, ["default|cluster=c1", "x"]),

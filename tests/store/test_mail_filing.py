@@ -57,3 +57,38 @@ def test_only_what_was_put_aside_can_be_let_through_and_that_holds_until_it_is_d
     assert not inbox.is_released(connection, one.id)
     inbox.retry(connection, one.id)
     assert not inbox.is_released(connection, one.id)
+
+
+def put_aside(connection: Connection, count: int, *, size: int = 10, reason: str = "unauthenticated") -> None:
+    rows = [envelope(n, kind="email", body=b"x" * size, received_at=after(minutes=n)) for n in range(count)]
+    inbox.add(connection, rows)
+    for one in rows:
+        inbox.quarantine(connection, one.id, reason=reason, detail="", now=NOW)
+
+
+def left(connection: Connection) -> list[str]:
+    found = inbox.reports(connection, state=inbox.QUARANTINED, source=None, limit=99)
+    return [report.id[-2:] for report in found][::-1]
+
+
+def test_what_was_put_aside_is_forgotten_after_a_while_the_oldest_first(connection: Connection) -> None:
+    put_aside(connection, 5)
+    assert mail_filing.prune_put_aside(connection, after(minutes=3), 2) == 2
+    assert left(connection) == ["02", "03", "04"]
+    assert mail_filing.prune_put_aside(connection, after(minutes=3), 2) == 1
+    assert mail_filing.prune_put_aside(connection, after(minutes=3), 2) == 0
+    assert left(connection) == ["03", "04"]
+
+
+def test_of_what_strangers_send_only_so_much_is_kept(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_aside(connection, 6)
+    monkeypatch.setattr(mail_filing, "PUT_ASIDE_MAX", 4)
+    assert mail_filing.prune_put_aside(connection, NOW, 9) == 2
+    monkeypatch.setattr(mail_filing, "PUT_ASIDE_BYTES_MAX", 25)
+    assert mail_filing.prune_put_aside(connection, NOW, 9) == 2
+    assert left(connection) == ["04", "05"]
+
+
+def test_what_is_a_fault_of_ours_or_of_the_configuration_is_kept(connection: Connection) -> None:
+    put_aside(connection, 2, reason="internal_error")
+    assert mail_filing.prune_put_aside(connection, after(days=99), 9) == 0
