@@ -188,7 +188,7 @@ class Timekeeper:
         self.is_reborn = False
         self._is_attending = kept.after is not None
         if kept.after is not None and is_break(kept.before, kept.after):
-            log.warning(log_events.ATTENDANCE_BROKEN, since=kept.after.since, patient_until=kept.after.patient_until)
+            _tell_break(kept.after)
         decision = kept.decision
         self._tell(decision)
         for finding in decision.findings:
@@ -214,3 +214,8 @@ class Timekeeper:
         due_at = min((due for due in dues if due is not None), default=None)
         longest = float(ATTEND_SECONDS) if self._is_attending else 3600.0
         return longest if due_at is None else min(longest, max(0.001, (due_at - self._clock.now()).total_seconds()))
+
+
+def _tell_break(record: Attendance) -> None:
+    since, until = record.since.isoformat(), record.patient_until.isoformat()
+    log.warning(log_events.ATTENDANCE_BROKEN, since=since, patient_until=until)
