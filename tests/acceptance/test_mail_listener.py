@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -176,6 +177,45 @@ def report(name: str, answer: object, watch) -> None:
         f"\n{name}: {answer}, stall {watch.stall_seconds * 1000:.0f} ms "
         f"({watch.longest_answer_seconds * 1000:.0f} ms with other programs), {watch.grown_bytes / MIB:+.1f} MiB"
     )
+
+
+# ---------------------------------------------------------------------------------- reload, start, stop
+
+
+def test_a_reload_takes_over_recipients_while_connections_stay_open_and_says_what_needs_a_restart(start, tmp_path):
+    config = mail_config(tmp_path)
+    daemon = start(config)
+    with Sender(mail_port(daemon)).greet() as sender:
+        assert sender.ask("MAIL FROM:<a@example.com>").startswith("250 ")
+        assert sender.ask("RCPT TO:<new@example.com>").startswith("550 5.1.1")
+        config["sources"]["nagios"]["email"]["recipients"] = ["new@example.com"]
+        daemon.write_config(config)
+        assert daemon.post("/-/reload").status_code == 200
+        assert sender.ask("RCPT TO:<new@example.com>").startswith("250 ")
+        assert sender.ask(f"RCPT TO:<{TO}>").startswith("550 5.1.1")
+        assert restarts_wanted(daemon) == []
+        config["mail"]["listener"]["listen"] = "127.0.0.1:2"
+        daemon.write_config(config)
+        assert daemon.post("/-/reload").status_code == 200
+        [wanted] = restarts_wanted(daemon)
+        assert "mail.listener" in wanted
+        assert sender.ask("NOOP").startswith("250 ")
+        assert daemon.stop() == 0
+        assert sender.reply().startswith("421 4.3.2 ")
+
+
+def restarts_wanted(daemon: DaemonProcess) -> list[str]:
+    return [event["text"] for event in daemon.log_events("config_lint") if "after a restart" in event["text"]]
+
+
+def test_a_port_that_is_taken_is_said_with_what_to_do(start, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        daemon = start(mail_config(tmp_path, listener={"listen": listen}), wait=False)
+        daemon.spawn()
+        assert daemon.exit_code() != 0
+    assert f"cannot listen for mail on {listen}" in daemon.log()
+    assert "change mail.listener.listen" in daemon.log()
 
 
 # ---------------------------------------------------------------------------------- kill -9
