@@ -137,10 +137,10 @@ class Office:
 
     # ------------------------------------------------------------------ what happens
 
-    def receive(self, body: bytes, source="alertmanager") -> EnvelopeId:
+    def receive(self, body: bytes, source="alertmanager", kind="alertmanager") -> EnvelopeId:
         self._count += 1
         envelope_id = EnvelopeId(f"env_{self._count:026}")
-        envelope = inbox.Envelope(envelope_id, source, "alertmanager", self.clock.at, "192.0.2.1", body)
+        envelope = inbox.Envelope(envelope_id, source, kind, self.clock.at, "192.0.2.1", body)
         self.database.run_now(inbox.add, [envelope])
         return envelope_id
 

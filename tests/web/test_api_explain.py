@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
+
 import pytest
 
 from ingestd.store.explanations import ENVELOPES_COUNT_MAX
@@ -112,3 +115,15 @@ async def test_a_large_message_is_told_within_bounds(office, client, auth):
     assert len(found["envelope"]["findings"]) == 600
     assert len(found["unpaged"]) <= 50
     assert len((await ask(client, auth, "since=2026-03-01T00:00:00Z"))["groups"]) <= 50
+
+
+async def test_an_alert_that_its_sender_lets_expire_says_when(office, client, auth):
+    """Each repeat puts it off, though its watch looks sooner."""
+    for minutes in (4, 9):
+        ends_at = office.clock.at + timedelta(minutes=minutes)
+        said = {"labels": {"alertname": "DiskFull", "host": "db1"}, "endsAt": ends_at.isoformat()}
+        office.receive(json.dumps([said]).encode(), source="prom", kind="alertmanager_api")
+        office.decide()
+    (watch,) = (await ask(client, auth, "about=INC-1001"))["watches"]
+    assert datetime.fromisoformat(watch["clears_at"]) == ends_at
+    assert datetime.fromisoformat(watch["due_at"]) < ends_at
