@@ -192,7 +192,9 @@ def contact_works(
     return _end(connection, _contact_key(person, channel), policy, now)
 
 
-def mailbox_unreadable(connection: Connection, state: MailboxState, text: str, policy: Policy, now: datetime) -> Decision:
+def mailbox_unreadable(
+    connection: Connection, state: MailboxState, text: str, policy: Policy, now: datetime
+) -> Decision:
     """A mailbox has not been read for long: nobody would hear of what is in it. ``text`` says why, without our secrets."""
     when = f"since {state.good_at:%Y-%m-%d %H:%M:%S} UTC"
     alert = Alert(

@@ -110,7 +110,9 @@ def test_an_account_that_does_not_answer_is_red(shell, well, config):
 
 def test_a_mailbox_that_cannot_be_read_is_red_and_its_password_is_not_shown(shell, well, config):
     mailbox = "{host: 127.0.0.1, port: 1, tls: none, username: a@example.com, password: geheimgeheim, source: storage}"
-    text = config.read_text().replace("sources:", "sources:\n  storage: {kind: email, email: {recipients: [a@example.com]}}")
+    text = config.read_text().replace(
+        "sources:", "sources:\n  storage: {kind: email, email: {recipients: [a@example.com]}}"
+    )
     config.write_text(f"{text}\nmail: {{mailboxes: {{ops: {mailbox}}}}}\n")
     shown = shell("doctor", f"--config.file={config}", "-o", "json")
     assert marks(shown)["mailbox ops"] == "red"
