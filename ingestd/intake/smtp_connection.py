@@ -125,7 +125,7 @@ class SmtpConnection(SMTP):
         if self._is_storing and not self.is_tls:
             self._is_leaving = True
             return True
-        return super().eof_received()
+        return False if self._is_dismissed else super().eof_received()
 
     def _enter(self, transport: asyncio.BaseTransport) -> None:
         desk, peer = self.desk, transport.get_extra_info("peername")
@@ -170,7 +170,7 @@ class SmtpConnection(SMTP):
         transport = self._writer.transport
         self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001 (asyncio has no way to forget what has come)
         try:
-            if transport.can_write_eof():
+            if transport.can_write_eof() and not self._is_leaving:
                 transport.write_eof()
                 transport.resume_reading()  # type: ignore[attr-defined] # a socket reads too, whatever its type says
             else:
@@ -195,6 +195,7 @@ class SmtpConnection(SMTP):
         with suppress(ConnectionError):
             if self._refusal is not None:
                 self.dismiss(self._refusal)
+                self._writer.transport.close()  # it has said nothing that could be left unread, and shall keep no place
                 return
             await super()._handle_client()
 
