@@ -89,7 +89,7 @@ MAIL_REASONS: Final[Mapping[str, str]] = {
     "own_page": "an ingestd wrote it",
     "own_ticket": "a ticket system wrote it of our own ticket",
     "too_many_hops": "it has passed so many servers that it must go round in a circle",
-    "page_bounced": "a page did not arrive: its receiver's next channel was used",
+    "page_bounced": "a page, or a word of ours to somebody, did not arrive: of a page the next channel is used",
     "answer_bounced": "what we told whoever reported an incident did not arrive",
     "not_failed": "a mail is late, or has arrived: nothing follows",
     "bounce_repeated": "that mail is known not to have arrived",
