@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.config.report_model import TicketReportSection
@@ -141,6 +141,7 @@ def test_a_requester_without_an_address_is_answered_by_nobody():
     assert alert_of({**TICKET, "email": "{{ticket.requester.email}}"}).reporter is None
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=200), min_size=1))
 def test_no_text_makes_it_raise(changes):
     found = parsed(TEMPLATE % {**TICKET, **changes})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.config.report_model import ReportSection
@@ -204,6 +204,7 @@ def test_a_megabyte_is_read_as_fast_as_it_is_long():
     assert len(alert.annotations["description"]) <= ReadLimits().annotation_chars_max
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=60), st.text(max_size=60))
 def test_no_mail_makes_it_raise_or_say_what_cannot_be_stored(subject, text, sender, to):
     alert = said(subject, text, sender=sender, to=to, message_id=subject[:50], sender_name=text[:50])
