@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +44,7 @@ NAGIOS = (
 def mail_config(folder: Path, *, listener: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
     """A configuration with a listener for mail on a free port."""
     mail = {"listener": {"listen": "127.0.0.1:0", "hostname": "ingestd.example.com", **(listener or {})}}
-    return config_of(folder, **{"sources": SOURCES, "mail": mail, **sections})
+    return config_of(folder, **{"sources": deepcopy(SOURCES), "mail": mail, **sections})
 
 
 def mail_port(daemon: DaemonProcess) -> int:

@@ -106,7 +106,8 @@ def test_a_relay_tells_the_sender_of_a_recipient_that_nobody_has(start, relay, s
         lambda: postfix.deliveries("bounced")[:1], SETTLE_SECONDS_MAX, "it is sent back", last_words=postfix.log
     )
     assert "550 5.1.1 " in bounced
-    assert daemon.metric("ingestd_envelopes_refused_total", reason="unknown_recipient") == 1
+    # Twice when the relay's report to the sender has come too, whom nobody here knows either.
+    assert daemon.metric("ingestd_envelopes_refused_total", reason="unknown_recipient") in {1, 2}
 
 
 def test_a_burst_from_a_relay_of_ours_is_held_up_by_no_count_and_none_of_it_is_lost(start, relay, swaks, tmp_path):
