@@ -18,6 +18,7 @@ from ingestd.calendars.expansion import expand
 from ingestd.config.load import Loaded
 from ingestd.config.model import Config
 from ingestd.core.names import Channel, PersonName
+from ingestd.core.sources import SourceWays
 from ingestd.errors import IngestdError
 from ingestd.intake.gate import Gate
 from ingestd.intake.http import Webhooks
@@ -261,12 +262,15 @@ class Daemon:
             reload=self.reload,
             status=self.status,
             test_page=self._test_page,
-            ways_of=lambda source: self._current.standing.ways_of(source),
+            ways_of=self._ways_of,
             notice=self.report.notice,
             nudge=self._ring_all,
             new_token=self.ambient.ids.token,
             new_envelope=self.ambient.ids.envelope,
         )
+
+    def _ways_of(self, source: str) -> SourceWays:
+        return self._current.standing.ways_of(source)
 
     def _find_pagers(self) -> None:
         """In place: the web keeps this mapping over a reload."""

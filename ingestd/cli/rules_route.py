@@ -38,7 +38,9 @@ CONFIG = click.option(
 )
 @click.argument("labels", nargs=-1, metavar="LABEL=VALUE...")
 @CONFIG
-@click.option("--payload", type=click.Path(path_type=Path, allow_dash=True), help="A webhook's body, or a raw mail; - for stdin.")
+@click.option(
+    "--payload", type=click.Path(path_type=Path, allow_dash=True), help="A webhook's body, or a raw mail; - for stdin."
+)
 @click.option("--source", help="Which source sends it; or a kind: alertmanager, grafana.")
 @click.option(
     "--at",

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from ingestd.core import reporters
+from ingestd.core.delivery import Delivery, DeliveryState
 from ingestd.core.effects import Decision
 from ingestd.core.incident import Incident
 from ingestd.core.mail import report
@@ -133,3 +134,26 @@ def _by_answer(connection: Connection, referred: Sequence[str]) -> IncidentId | 
     query = select(outbox.c.incident_id).where(outbox.c.receipt_id.in_(referred), HAS_RECEIPT, IS_ANSWER)
     found = connection.execute(query.order_by(outbox.c.seq.desc()).limit(1)).scalar()
     return IncidentId(found) if found else None
+
+
+def last_answer(connection: Connection, delivery: Delivery) -> str:
+    """What the address of this delivery was told last of its incident; empty if nothing yet."""
+    query = (
+        select(outbox.c.reason)
+        .where(
+            outbox.c.incident_id == delivery.incident_id,
+            IS_ANSWER,
+            outbox.c.address == delivery.address,
+            outbox.c.state == DeliveryState.DONE,
+        )
+        .order_by(outbox.c.seq.desc())
+    )
+    return connection.execute(query.limit(1)).scalar() or ""
+
+
+def answers_since(connection: Connection, address: str, since: datetime) -> int:
+    """How many answers have gone to an address since then."""
+    query = select(func.count()).where(
+        IS_ANSWER, outbox.c.address == address, outbox.c.state == DeliveryState.DONE, outbox.c.settled_at > since
+    )
+    return connection.execute(query).scalar() or 0

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from ingestd.core import reporters
-from ingestd.core.delivery import Delivery, DeliveryState
+from ingestd.core.delivery import Delivery
 from ingestd.core.effects import DropReason
 from ingestd.core.incident import Incident
 from ingestd.core.mail.report import bare_subject
@@ -21,9 +21,7 @@ from ingestd.core.reporter import Reporter
 from ingestd.core.reporters import Told
 from ingestd.core.sources import SourceWays
 from ingestd.ports import Contact, IncidentView, PageText
-from ingestd.store import outbox, replies, view
-from ingestd.store.schema import IS_ANSWER
-from ingestd.store.schema import outbox as outbox_table
+from ingestd.store import mails, outbox, replies, view
 from ingestd.workers.current import Standing
 
 ANSWERS_A_DAY_MAX = 20
@@ -57,17 +55,7 @@ def word(
 
 def _last_told(connection: Connection, delivery: Delivery) -> Told | None:
     """What the address was told last of this incident."""
-    query = (
-        select(outbox_table.c.reason)
-        .where(
-            outbox_table.c.incident_id == delivery.incident_id,
-            IS_ANSWER,
-            outbox_table.c.address == delivery.address,
-            outbox_table.c.state == DeliveryState.DONE,
-        )
-        .order_by(outbox_table.c.seq.desc())
-    )
-    return _as_told(connection.execute(query.limit(1)).scalar() or "")
+    return _as_told(mails.last_answer(connection, delivery))
 
 
 def _as_told(reason: str) -> Told | None:
@@ -77,13 +65,7 @@ def _as_told(reason: str) -> Told | None:
 def _may_answer(connection: Connection, delivery: Delivery, now: datetime) -> bool:
     if delivery.attempt_count > 1:
         return True
-    query = select(func.count()).where(
-        IS_ANSWER,
-        outbox_table.c.address == delivery.address,
-        outbox_table.c.state == DeliveryState.DONE,
-        outbox_table.c.settled_at > now - _DAY,
-    )
-    of_today = connection.execute(query).scalar() or 0
+    of_today = mails.answers_since(connection, delivery.address or "", now - _DAY)
     is_allowed = replies.may_answer(connection, delivery.address or "", is_effect=True, now=now)
     return is_allowed and of_today < ANSWERS_A_DAY_MAX
 

@@ -35,8 +35,8 @@ def never_look_up() -> None:
     """What may have been sent is sent again without looking for it."""
     take: Callable[..., jobs.Take] = jobs.take
 
-    def hasty(*arguments: Any) -> jobs.Take:
-        taken = take(*arguments)
+    def hasty(*arguments: Any, **options: Any) -> jobs.Take:
+        taken = take(*arguments, **options)
         return jobs.Take(tuple(replace(job, is_lookup=False) for job in taken.jobs), taken.dropped)
 
     _plant(jobs, "take", hasty)

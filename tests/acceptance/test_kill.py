@@ -84,7 +84,7 @@ def config_for(folder, desk_url: str):
         teams={"default": {"policy": "default", "ticket": {"to": "desk"}}},
         rules={"path": str(rules)},
         # Of what comes in a burst each mail waits for the one before it: hurried, as a minute's wait would show nothing more.
-        page_limits={"email": {"most": ["1 in 2s"], "batch": {"critical_every": "2s", "every": "5s"}}},
+        page_limits={"email": {"most": ["1 in 2s"], "batch": {"critical_every": "5s", "every": "10s"}}},
     )
 
 

@@ -144,7 +144,7 @@ def shops(start, tmp_path):
     (rules / "00-severity.yaml").write_text((ROOT / "rules/00-severity.yaml").read_text())
     (rules / "10-shop.yaml").write_text(FIRST)
     # Of what comes in a burst each mail waits for the one before it: hurried, as a minute's wait would show nothing more.
-    hurried = {"email": {"most": ["1 in 2s"], "batch": {"critical_every": "2s", "every": "5s"}}}
+    hurried = {"email": {"most": ["1 in 2s"], "batch": {"critical_every": "5s", "every": "10s"}}}
     daemon = start(config_of(tmp_path, rules={"path": str(rules), "watch": True}, page_limits=hurried))
     return Admin(daemon, rules)
 

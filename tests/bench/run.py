@@ -163,7 +163,12 @@ def main() -> int:
     )
     if max(float(str(row["generator_busy"])) for row in rows) > 0.9:
         print("the generator was as busy as the servers: the figures are its own")
-    for name in ("mail.py", "rules.py", "replay.py", "paging.py"):  # they say themselves whether they keep their promises
+    for name in (
+        "mail.py",
+        "rules.py",
+        "replay.py",
+        "paging.py",
+    ):  # they say themselves whether they keep their promises
         print(flush=True)
         subprocess.run([sys.executable, str(HERE / name)], env=_ENVIRONMENT, check=False)
     return 0

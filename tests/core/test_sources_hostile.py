@@ -75,7 +75,12 @@ HOSTILE = [
     {f"label{number}": "x" for number in range(80)},
 ]
 KNOWN_KEYS = sorted(
-    {key for body in SAMPLES if isinstance(body, dict) for key in (*body, *(key for alert in body.get("alerts", []) for key in alert))}
+    {
+        key
+        for body in SAMPLES
+        if isinstance(body, dict)
+        for key in (*body, *(key for alert in body.get("alerts", []) for key in alert))
+    }
 )
 
 

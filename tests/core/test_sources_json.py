@@ -246,7 +246,9 @@ def test_parts_of_an_identity_are_not_run_together():
 
 def test_a_part_that_is_missing_is_noted_unless_it_may_be():
     strict, lenient = (mapping(identity=(text_source("id"), text_source(written))) for written in ("zone", "zone?"))
-    assert read_one({"id": 1, "state": "up"}, strict).annotations["mapping_problem"] == 'nothing at "zone" of the identity'
+    assert (
+        read_one({"id": 1, "state": "up"}, strict).annotations["mapping_problem"] == 'nothing at "zone" of the identity'
+    )
     assert "mapping_problem" not in read_one({"id": 1, "state": "up"}, lenient).annotations
     assert read_one({"id": 1}, strict).key == read_one({"id": 1}, lenient).key
 

@@ -53,9 +53,7 @@ _new_columns = (
 
 _then = MetaData()
 _alerts_then = Table("alerts", _then, Column("key", Text), Column("expires_at", BigInteger))
-_outbox_then = Table(
-    "outbox", _then, Column("kind", Text), Column("address", Text), Column("settled_at", BigInteger)
-)
+_outbox_then = Table("outbox", _then, Column("kind", Text), Column("address", Text), Column("settled_at", BigInteger))
 _watches_then = Table("watches", _then, Column("key", Text), Column("auto_resolve_seconds", Integer))
 
 
