@@ -62,6 +62,10 @@ _BOUNDS = {
 }
 
 
+_FORMS = frozenset({"(stage)", "(channel)"})
+"""Tags of a union's forms: a channel of a person may be given by its name or as a mapping (``people_model``)."""
+
+
 def validate(document: Document, node: Node | None, model: type[Model], *, place: Place = ()) -> Model | None:
     """The model that a node describes, or None after every error has been added to the document's problems.
 
@@ -79,7 +83,7 @@ def validate(document: Document, node: Node | None, model: type[Model], *, place
 
 def report_all(document: Document, node: Node | None, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> None:
     """Add one problem for each error that pydantic found below ``node``."""
-    found = [ErrorDetails(**{**error, "loc": _as_written(error["loc"])}) for error in errors]
+    found = [ErrorDetails(**{**error, "loc": _as_written(error)}) for error in errors]
     broken_inside = {error["loc"][:depth] for error in found for depth in range(len(error["loc"]))}
     meant = {(*loc[:-1], key_meant(model, loc)) for loc in (e["loc"] for e in found if e["type"] == "extra_forbidden")}
     seen: set[tuple[Span | None, str]] = set()
@@ -97,9 +101,11 @@ def report_all(document: Document, node: Node | None, model: type[BaseModel], er
             document.report(span, code, text, hint=hint)
 
 
-def _as_written(place: Place) -> Place:
-    """A place without what only tells two forms of a value apart: a tag in parentheses, which no file has there."""
-    return tuple(part for part in place if not (isinstance(part, str) and part.startswith("(")))
+def _as_written(error: ErrorDetails) -> Place:
+    """The place of an error without what only tells two forms of a value apart, and no file has there."""
+    place = error["loc"]
+    kept = place[-1:] if error["type"] == "extra_forbidden" else ()  # a key that somebody wrote, whatever it looks like
+    return (*(part for part in place[: len(place) - len(kept)] if part not in _FORMS), *kept)
 
 
 def locate(node: Node | None, place: Place, *, at_key: bool = False) -> Span | None:

@@ -298,3 +298,13 @@ def test_the_connectors_that_the_example_shows_in_comments_are_right(tmp_path):
         for kind in ("apprise_pager", "ticket_folder", "email_pager", "freshdesk", "jira", "sms_pager")
     }
     assert set(settings_of(loaded, types, types)) == {"tickets", "mail", "freshdesk", "jira", "sms", "chat"}
+
+
+@pytest.mark.parametrize("key", ["(", "(x", "(x)", "(stage)", "'(a b)'"])
+@pytest.mark.parametrize("above", ["", "sources:\n"])
+def test_a_key_in_parentheses_is_wrong_like_any_other(load_text, good, key, above):
+    line = f"{'  ' if above else ''}{key}: 1"
+    broken = good.replace(above, f"{above}{line}\n", 1)
+    with pytest.raises(ConfigProblems) as caught:
+        load_text(broken)
+    assert broken.splitlines().index(line) + 1 in {problem.line for problem in caught.value.problems}
