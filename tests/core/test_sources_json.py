@@ -79,6 +79,19 @@ def test_an_empty_list_is_no_alert_and_no_fault():
     assert read_all({"alerts": []}, mapping(alerts=parse_path("alerts"))) == ParsedEnvelope(alerts=())
 
 
+@pytest.mark.parametrize("document", [{"groups": []}, {"groups": [{"alerts": []}, {}]}])
+def test_lists_in_lists_may_be_empty(document):
+    assert read_all(document, mapping(alerts=parse_path("groups[*].alerts"))) == ParsedEnvelope(alerts=())
+    assert read_all(document, mapping(alerts=parse_path("groups[*].alerts[*]"))) == ParsedEnvelope(alerts=())
+
+
+@pytest.mark.parametrize("path", ["grops[*].alerts", "groups[*].alrts", "groups[*].alrts[*]", "groups.alerts[*]", "[*]"])
+def test_lists_in_lists_that_are_not_there_are_told_too(path):
+    found = read_all({"groups": [{"alerts": [{"id": 1}]}]}, mapping(alerts=parse_path(path)))
+    assert isinstance(found, Unreadable)
+    assert f'"{path}"' in found.detail
+
+
 def test_a_list_that_is_not_there_is_told_with_its_path():
     found = read_all({"alarms": []}, mapping(alerts=parse_path("data.alerts")))
     assert isinstance(found, Unreadable)

@@ -115,6 +115,15 @@ def values_at(start: object, path: JsonPath) -> list[object]:
     return [found for value in values if (found := value_at(value, rest)) is not None]
 
 
+def has_empty_list(start: object, path: JsonPath) -> bool:
+    """Whether a ``[*]`` of the path stands at a list without items: then the path may be right although it leads to nothing."""
+    return any(
+        [] in values_at(start, JsonPath("", path.steps[:place], is_absolute=False))
+        for place, step in enumerate(path.steps)
+        if step is EVERY
+    )
+
+
 def _stepped(value: object, steps: tuple[Step, ...], place: int) -> tuple[object, int]:
     """The value one step further, and the number of the step after that."""
     step = steps[place]

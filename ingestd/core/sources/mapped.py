@@ -19,7 +19,7 @@ from ingestd.core.fingerprint import alert_key, label_fingerprint
 from ingestd.core.names import AlertStatus
 from ingestd.core.safe_text import cut, one_line
 from ingestd.core.sources.embedded_json import unpack
-from ingestd.core.sources.json_path import JsonPath, value_at, values_at
+from ingestd.core.sources.json_path import JsonPath, has_empty_list, value_at, values_at
 from ingestd.core.sources.limits import ReadLimits
 from ingestd.core.sources.mapping import (
     JsonMapping,
@@ -256,7 +256,7 @@ def _listed(document: dict[str, object] | list[object], mapping: JsonMapping) ->
     if mapping.alerts is None:
         return document if isinstance(document, list) else [document]
     found = values_at(document, mapping.alerts)
-    if not found and not mapping.alerts.has_every:
+    if not found and not has_empty_list(document, mapping.alerts):
         keys = quoted(", ".join(sorted(document)[:8])) if isinstance(document, dict) else "a list"
         return unreadable(
             QuarantineReason.NO_ALERTS_FIELD,
