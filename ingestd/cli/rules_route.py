@@ -135,7 +135,7 @@ def _routes(loaded: Loaded, labels: Sequence[str], payload: Path | None, source:
             "an alert is needed: labels, or a payload", hint="write LABEL=VALUE..., or --payload FILE --source NAME"
         )
     if payload is not None:
-        envelope = _envelope(payload, source, doors)
+        envelope = _envelope(payload, source, doors, at)
         return follow(envelope.alerts, build_policy(loaded), at, truncated_count=envelope.truncated_count)
     fields = _fields(labels)
     if source is not None:
@@ -161,7 +161,7 @@ def _fields(labels: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def _envelope(payload: Path, source: str | None, doors: Any) -> Any:  # noqa: ANN401 (loaded later than this is read)
+def _envelope(payload: Path, source: str | None, doors: Any, at: datetime) -> Any:  # noqa: ANN401 (loaded later than this is read)
     from ingestd.config.problems import did_you_mean  # noqa: PLC0415 (loaded with the reader)
     from ingestd.core.alert import Unreadable  # noqa: PLC0415 (see above)
 
@@ -177,7 +177,7 @@ def _envelope(payload: Path, source: str | None, doors: Any) -> Any:  # noqa: AN
             body = stream.read()
     except OSError as exc:
         raise Failure(f"cannot read {payload}: {exc.strerror or exc}") from None
-    parsed = doors.read(source, body)
+    parsed = doors.read(source, body, at)
     if isinstance(parsed, Unreadable):
         raise Failure(f'the daemon would not read this body from "{source}" ({parsed.reason})', hint=parsed.detail)
     if not parsed.alerts:

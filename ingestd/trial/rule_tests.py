@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -233,16 +233,17 @@ class _Reader:
                     self._report((*place, key), "test", f"there is nothing to {what} yet", "let an alert fire first")
             is_touched = is_touched or model.alert is not None or model.payload is not None
             self._check(model.expect, (*place, "expect"))
-            yield RuleTestStep(seconds, self._action(model, place, begins_at), model.expect, span.line if span else 0)
+            action = self._action(model, place, begins_at + timedelta(seconds=seconds))
+            yield RuleTestStep(seconds, action, model.expect, span.line if span else 0)
 
-    def _action(self, model: RuleTestModel | StepModel, place: Place, begins_at: datetime) -> Action | None:
+    def _action(self, model: RuleTestModel | StepModel, place: Place, at: datetime) -> Action | None:
         if model.alert is not None:
-            return self._fire(model.alert, (*place, "alert"), begins_at, is_over=False)
+            return self._fire(model.alert, (*place, "alert"), at, is_over=False)
         if model.payload is not None and model.source is not None:
-            return self._arrive(model.payload, model.source, place)
+            return self._arrive(model.payload, model.source, place, at)
         if isinstance(model, StepModel):
             if model.resolve is not None:
-                return self._fire(model.resolve, (*place, "resolve"), begins_at, is_over=True)
+                return self._fire(model.resolve, (*place, "resolve"), at, is_over=True)
             if model.ack is not None:
                 return Acknowledge(model.ack)
             if model.resolved_by is not None:
@@ -268,7 +269,7 @@ class _Reader:
                 self._report((*place, number), "matcher", str(exc), exc.hint)
         return Hush(model.match, model.for_seconds)
 
-    def _arrive(self, name: str, source: str, place: Place) -> Arrive | None:
+    def _arrive(self, name: str, source: str, place: Place, at: datetime) -> Arrive | None:
         if not self._names.doors.knows(source):
             known = [*self._names.doors.kinds, "alertmanager", "grafana"]
             self._report(
@@ -284,7 +285,7 @@ class _Reader:
             hint = f"looked at {path}"
             self._report((*place, "payload"), "missing-file", f'cannot read "{name[:60]}": {reason}', hint)
             return None
-        parsed = self._names.doors.read(source, body)
+        parsed = self._names.doors.read(source, body, at)
         if isinstance(parsed, Unreadable):
             text = f'the daemon would not read this body from "{source}" ({parsed.reason})'
             self._report((*place, "payload"), "payload", text, parsed.detail)

@@ -60,13 +60,13 @@ class Doors:
         """Whether a payload can be read as from this source: it is one, or the name of a kind."""
         return source in self.kinds or source in set(SourceKind)
 
-    def read(self, source: str, body: bytes) -> ParsedEnvelope | Unreadable:
-        """What the daemon would make of the body."""
+    def read(self, source: str, body: bytes, received_at: datetime | None = None) -> ParsedEnvelope | Unreadable:
+        """What the daemon would make of the body at that instant; without one, what does not depend on it."""
         kind = self.kinds.get(source) or (SourceKind(source) if source in set(SourceKind) else SourceKind.ALERTMANAGER)
         ways = self.ways.get(source) or SourceWays()
         if kind is SourceKind.EMAIL and parted(body) is None:  # a raw message, which a person saved as a file
             body = joined(Arrival("smtp"), body)
-        return sources.read(kind, source, body, self.limits.get(source) or ReadLimits(), ways)
+        return sources.read(kind, source, body, self.limits.get(source) or ReadLimits(), ways, received_at)
 
 
 def doors_of(config: Config) -> Doors:
@@ -104,7 +104,10 @@ def written_alert(
     starts_at: datetime,
     ends_at: datetime | None = None,
 ) -> Alert:
-    """The alert that is read from a webhook with these fields. Raises ``WrittenAlertError`` if there is none."""
+    """The alert that is read from a webhook with these fields, when it starts. Raises ``WrittenAlertError`` if there is none.
+
+    It expires as ``auto_resolve_after`` of its source says.
+    """
     for name in fields:
         check_name(name)
     source = source_of(fields, doors)
@@ -133,7 +136,7 @@ def written_alert(
     parsed = sources.read(kind, source, body, doors.limits.get(source) or ReadLimits())
     if isinstance(parsed, Unreadable):
         raise WrittenAlertError(parsed.detail.partition(";")[0].replace("alerts[0].", ""))
-    alert = parsed.alerts[0]
+    alert = sources.with_expiry(parsed, doors.ways.get(source) or SourceWays(), starts_at).alerts[0]
     if not mail:
         return alert
     # Two mails that differ in who sent them or in their subject are two alerts, if their labels say nothing else.

@@ -85,7 +85,9 @@ def test_lists_in_lists_may_be_empty(document):
     assert read_all(document, mapping(alerts=parse_path("groups[*].alerts[*]"))) == ParsedEnvelope(alerts=())
 
 
-@pytest.mark.parametrize("path", ["grops[*].alerts", "groups[*].alrts", "groups[*].alrts[*]", "groups.alerts[*]", "[*]"])
+@pytest.mark.parametrize(
+    "path", ["grops[*].alerts", "groups[*].alrts", "groups[*].alrts[*]", "groups.alerts[*]", "[*]"]
+)
 def test_lists_in_lists_that_are_not_there_are_told_too(path):
     found = read_all({"groups": [{"alerts": [{"id": 1}]}]}, mapping(alerts=parse_path(path)))
     assert isinstance(found, Unreadable)
