@@ -16,8 +16,7 @@ from ingestd.core.mail.mail_alert import PROBLEM_ANNOTATION
 from ingestd.core.mail.reading import MailReading, MailShape
 from ingestd.core.mail.sorting import MailWay
 from ingestd.core.names import AlertStatus
-from ingestd.core.sources.mapped import NOTE
-from ingestd.core.sources.mapping import JsonMapping, unfilled
+from ingestd.core.sources.mapping import NOTE, JsonMapping, unfilled
 from ingestd.trial.route import Route
 from ingestd.trial.tried_body import TriedBody, TriedMail
 
@@ -52,7 +51,8 @@ def page(tried: TriedBody, routes: Sequence[Route], *, is_explained: bool) -> It
         yield heading("Not read")
         yield rows((safe(one.reason, "red"), safe(one.detail)) for one in tried.parsed.refused)
     if not tried.parsed.alerts and tried.mail is None:
-        yield Text("no alert is in it")
+        why = ": its list is empty, or its status or `ignore` says that it is none" if tried.mapping else ""
+        yield safe(f"no alert is in it{why}")
 
 
 def as_json(tried: TriedBody, routes: Sequence[Route]) -> dict[str, Any]:

@@ -53,12 +53,25 @@ def tried(bare_shell, text: str) -> dict[str, object]:
 
 
 def test_a_path_that_leads_nowhere_is_named(bare_shell):
-    problem = '{"id": 7, "zone": "a", "state": "down", "check": "Shop", "host": "web", "url": "https://x/"}'
+    problem = (
+        '{"id": 7, "zone": "a", "state": "down", "check": "Shop", "host": "web", "url": "https://x/", "tags": {"a": 1}}'
+    )
     shown = bare_shell("source", "test", "robots", body(problem))
     assert 'labels.severity (nothing at "critical")' in shown.stdout
     assert "odd" not in shown.stdout
     found = tried(bare_shell, problem)
     assert (found["status"], found["rule"], found["empty"]) == ("firing", "web", {"labels.severity": "critical"})
+
+
+def test_an_object_whose_names_are_taken_is_named_too(bare_shell):
+    found = tried(bare_shell, '{"id": 7, "zone": "a", "state": "down", "check": "Shop", "tag_x": 1, "tgas": {"a": 1}}')
+    assert found["empty"]["labels.tag_*"] == "tags"
+
+
+def test_a_body_of_which_nothing_comes_says_why(bare_shell):
+    shown = bare_shell("source", "test", "robots", body("[]"))
+    assert shown.exit_code == 0
+    assert "its list is empty" in shown.stdout
 
 
 def test_what_does_not_fit_is_told(bare_shell):

@@ -22,6 +22,7 @@ from ingestd.core.sources.embedded_json import unpack
 from ingestd.core.sources.json_path import JsonPath, has_empty_list, value_at, values_at
 from ingestd.core.sources.limits import ReadLimits
 from ingestd.core.sources.mapping import (
+    NOTE,
     JsonMapping,
     MappedStatus,
     StatusWords,
@@ -33,9 +34,6 @@ from ingestd.core.sources.mapping import (
 from ingestd.core.sources.quarantine import QuarantineReason, quoted, unreadable
 from ingestd.core.sources.texts import TextLimiter, as_text, read_link
 from ingestd.core.sources.timestamps import read_instant
-
-NOTE: Final = "mapping_problem"
-"""The annotation that says what of the mapping did not fit."""
 
 _WORD_CHARS_MAX: Final = 100
 _LINK_CHARS_MAX: Final = 4200

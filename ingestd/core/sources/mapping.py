@@ -18,6 +18,10 @@ from ingestd.core.sources.timestamps import TimeForm
 
 TEXT_CHARS_MAX: Final = 2000
 CHOICES_COUNT_MAX: Final = 8
+NOTE: Final = "mapping_problem"
+"""The annotation that says what of the mapping did not fit."""
+
+_ADDED: Final = frozenset({"alertname", NOTE})
 _PATHS_COUNT_MAX: Final = 20
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[^{}]+|[{}]")
 
@@ -210,14 +214,24 @@ def _template(written: str) -> Template:
 
 def unfilled(mapping: JsonMapping, alert: Alert) -> dict[str, str]:
     """What the mapping asks for and the alert does not have, each with where it was looked for: a path that leads nowhere, or is not always there."""
-    asked = {f"labels.{name}": source for name, source in mapping.labels.items() if name not in alert.labels}
-    asked |= {f"annotations.{name}": one for name, one in mapping.annotations.items() if name not in alert.annotations}
-    asked |= {f"links.{name}": source for name, source in mapping.links.items() if name not in alert.links}
+    asked = _absent("labels.", mapping.labels, alert.labels)
+    asked |= _absent("annotations.", mapping.annotations, alert.annotations)
+    asked |= _absent("links.", mapping.links, alert.links)
     if mapping.alertname and "alertname" not in alert.labels:
         asked["alertname"] = mapping.alertname
     if mapping.value and not alert.value:
         asked["value"] = mapping.value
-    texts = {name: source.written for name, source in asked.items() if not name.endswith("*")}
+    texts = {name: source.written for name, source in asked.items()}
     if mapping.starts_at and alert.starts_at is None:
         texts["starts_at"] = mapping.starts_at.path.text
     return texts
+
+
+def _absent(kind: str, asked: Mapping[str, TextSource], found: Mapping[str, str]) -> dict[str, TextSource]:
+    """What is not found of what was asked for. ``tag_*`` is found if any name is that nobody asked for by itself."""
+    others = [name for name in found if name not in asked and name not in _ADDED]
+    return {
+        kind + name: source
+        for name, source in asked.items()
+        if not (any(one.startswith(name[:-1]) for one in others) if name.endswith("*") else name in found)
+    }
