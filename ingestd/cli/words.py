@@ -21,6 +21,7 @@ VERDICT_REASONS: Final[Mapping[str, str]] = {
     "still_firing_after_close": "it still fires, and its incident was closed",
     "still_firing": "it was known to fire",
     "back_in_sight": "its sender had lost sight of it; it was firing all along",
+    "got_worse": "it was known to fire, and says now that it is worse",
     "resolved_by_sender": "its sender says that it is over",
     "resolved_unseen_episode": "it fired and cleared again before we were told",
     "resolve_repeated": "it was known to be over",

@@ -19,12 +19,16 @@ from ingestd.core.mail.profile import (
     Meaning,
     Pairs,
     PairsTarget,
+    SeverityWords,
     Split,
     StartsAt,
     StatusWords,
 )
 from ingestd.core.mail.profile_words import parse_mail_matcher, parse_template
 from ingestd.core.matchers import MatcherError, capture_names, compile_capture
+
+SEVERITIES: Final = ("critical", "high", "warning", "info")
+"""What the label ``severity`` can be made to say."""
 
 LABELS_WORD: Final = "labels"
 """Stands in ``identity`` for all labels that ``pairs`` found."""
@@ -100,6 +104,22 @@ TemplateChoice = Annotated[
     Field(min_length=1, max_length=5),
     BeforeValidator(_choices, json_schema_input_type=str | list[str]),
 ]
+
+
+def _check_words(words: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises if a word stands under two meanings: which of them counts nobody could tell."""
+    said: dict[str, str] = {}
+    for meaning, own in words.items():
+        for word in map(_folded, own):
+            if said.setdefault(word, meaning) != meaning:
+                text = f'"{word[:60]}" is a word of {said[word]} and of {meaning}'
+                raise fault("value", text, "leave it in one of them")
+
+
+def _folded(word: str) -> str:
+    return " ".join(word.lower().split())
+
+
 Words = Annotated[tuple[Annotated[Text, Field(min_length=1, max_length=200)], ...], Field(max_length=100)]
 
 
@@ -166,6 +186,39 @@ class StatusModel(Explained):
     otherwise: Meaning = Meaning.PROBLEM
     """What a mail without the field is: problem, recovery or ignore. Without it: problem."""
 
+    @model_validator(mode="after")
+    def _each_word_means_one_thing(self) -> Self:
+        _check_words({meaning.value: getattr(self, meaning.value) for meaning in Meaning})
+        return self
+
+
+class SeverityModel(Explained):
+    """How bad it is: the label severity, in words that rules know, made of the sender's own."""
+
+    source: Annotated[FieldName, Field(alias="from")]
+    """The field that says it."""
+    critical: Words = ()
+    """Words that mean critical; capitals do not matter."""
+    high: Words = ()
+    """Words that mean high."""
+    warning: Words = ()
+    """Words that mean warning."""
+    info: Words = ()
+    """Words that mean info."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_read_from_a_field(cls, value: Any) -> Any:  # noqa: ANN401 (a value from YAML)
+        if isinstance(value, str):
+            hint = f"for one that is always the same write  labels: {{severity: {value[:20]}}}"
+            raise fault("type", "this must be a mapping, not text", hint)
+        return value
+
+    @model_validator(mode="after")
+    def _each_word_means_one_thing(self) -> Self:
+        _check_words({meaning: getattr(self, meaning) for meaning in SEVERITIES})
+        return self
+
 
 class StartsAtModel(Explained):
     """Since when it is so. Without it: when the mail was sent."""
@@ -198,7 +251,6 @@ class MailProfileSection(Explained):
         "name": "the name is the key above:  mail_profiles: {NAME: {...}}",
         "summary": "write  annotations: {summary: ...}",
         "description": "write  annotations: {description: ...}",
-        "severity": "write  labels: {severity: ...}",
         "regex": "write  extract: [{from: alert.subject, regex: ...}]",
         "key": "write  identity",
         "dedup": "write  identity",
@@ -220,6 +272,8 @@ class MailProfileSection(Explained):
     """How one mail falls into several alerts."""
     status: StatusModel | None = None
     """Whether it tells of a problem or its end. Without it: always a problem."""
+    severity: SeverityModel | None = None
+    """How bad it is, as the label severity. Without it, or with a word that is not listed: no such label."""
     identity: Annotated[
         tuple[tuple[FieldName, ...], ...],
         Field(min_length=1, max_length=8),
@@ -246,6 +300,7 @@ class MailProfileSection(Explained):
             pairs=tuple(map(_pairs, self.pairs)),
             split=_split(self.split) if self.split else None,
             status=_status(status) if status else StatusWords(),
+            severity=_severity(self.severity) if self.severity else SeverityWords(),
             identity=tuple(names for names in self.identity if LABELS_WORD not in names),
             is_identity_of_labels=any(LABELS_WORD in names for names in self.identity),
             alertname=_choice(self.alertname or ()),
@@ -285,8 +340,13 @@ def _compiled(regex: str | None) -> Any:  # noqa: ANN401 (google-re2 has no type
 
 
 def _status(model: StatusModel) -> StatusWords:
-    words = {" ".join(word.lower().split()): meaning for meaning in Meaning for word in getattr(model, meaning.value)}
+    words = {_folded(word): meaning for meaning in Meaning for word in getattr(model, meaning.value)}
     return StatusWords(model.source, words, model.otherwise)
+
+
+def _severity(model: SeverityModel) -> SeverityWords:
+    words = {_folded(word): meaning for meaning in SEVERITIES for word in getattr(model, meaning)}
+    return SeverityWords(model.source, words)
 
 
 def _choice(texts: tuple[str, ...]) -> Choice:

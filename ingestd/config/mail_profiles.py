@@ -103,6 +103,8 @@ def check_fields(document: Document, profile: MailProfile) -> None:
         checker.split(profile.split)
     if profile.status.field:
         checker.use(profile.status.field, ("status", "from"))
+    if profile.severity.field:
+        checker.use(profile.severity.field, ("severity", "from"))
     for number, name in ((number, name) for number, names in enumerate(profile.identity) for name in names):
         checker.use(name, ("identity", number))
     if profile.is_identity_of_labels and not (profile.pairs or (profile.split is not None and profile.split.pairs)):

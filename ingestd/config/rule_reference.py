@@ -19,7 +19,7 @@ the [tutorial](tutorial.md) leads through them, [cases](cases.md) shows them at 
 
 ## The stages
 
-What becomes of an alert that is news: seen for the first time, or firing again. A repeat asks nothing of this.
+What becomes of an alert that is news: seen for the first time, or firing again. A repeat asks nothing of this, unless it comes with other labels.
 
 | | Stage | Key | |
 |---|---|---|---|

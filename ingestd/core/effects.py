@@ -40,6 +40,7 @@ class VerdictReason(StrEnum):
     STILL_FIRING_AFTER_CLOSE = "still_firing_after_close"
     STILL_FIRING = "still_firing"
     BACK_IN_SIGHT = "back_in_sight"
+    GOT_WORSE = "got_worse"
     RESOLVED_BY_SENDER = "resolved_by_sender"
     RESOLVED_UNSEEN_EPISODE = "resolved_unseen_episode"
     RESOLVE_REPEATED = "resolve_repeated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingestd.core import correlate, expiry, lifecycle, restraint
+from ingestd.core import correlate, expiry, lifecycle, restraint, worsening
 from ingestd.core.admit import admit, member_of, name_of, watch_over
 from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
@@ -17,7 +17,7 @@ from ingestd.core.incident import AlertState, Incident, KnownAlert
 from ingestd.core.names import IncidentId
 from ingestd.core.policy import Policy
 from ingestd.core.restraint import Case
-from ingestd.core.sighting import Sighting, judge
+from ingestd.core.sighting import Sighting, judge, says_otherwise
 from ingestd.core.watch import Watch
 
 
@@ -35,6 +35,8 @@ def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
     if judged.verdict is Verdict.NEW:
         label = sighting.label or classify(alert, policy.ruleset, draft.now)
         return admit(draft, sighting, label, known, own, judged, policy)
+    if judged.verdict is Verdict.REPEAT and known is not None:
+        return _repeat(draft, sighting, known, own, judged, policy)
     is_held = known is not None and known.state is AlertState.HELD
     touched = None if is_held or own is None else own.id
     draft.find(Finding(alert.key, judged.verdict, judged.reason, touched))
@@ -42,9 +44,6 @@ def take(draft: Draft, sighting: Sighting, policy: Policy) -> IncidentId | None:
         _remember_the_end(draft, alert)
         return None
     if judged.verdict is Verdict.STALE:
-        return None
-    if judged.verdict is Verdict.REPEAT:
-        _repeat(draft, sighting, known, own, judged)
         return None
     return _end(draft, alert, known, own, judged, policy)
 
@@ -150,8 +149,10 @@ def _remember_the_end(draft: Draft, alert: Alert) -> None:
     )
 
 
-def _repeat(draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident | None, judged: Judgement) -> None:
-    """Still there: remember when it was seen and its newest words; tell nobody.
+def _repeat(
+    draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident | None, judged: Judgement, policy: Policy
+) -> IncidentId | None:
+    """Still there: remember when it was seen and its newest words; tell nobody, unless it has become worse.
 
     Its watch stays as it is: when that is due, it sees that the alert was said again.
     """
@@ -168,13 +169,25 @@ def _repeat(draft: Draft, sighting: Sighting, known: KnownAlert, own: Incident |
     if expiry.is_sooner(alert, known) and own is not None:
         _watch_sooner(draft, sighting, own)
     member = draft.member(known.incident_id, alert.key)
-    if own is None or member is None:
-        return
-    fresh = replace(member_of(alert, own.id, draft.now), joined_at=member.joined_at)
-    if fresh != member:
-        draft.put_member(fresh)
-    if judged.reason is VerdictReason.BACK_IN_SIGHT:
-        draft.note(own, "alert-fired", f"back in sight and still firing: {name_of(alert)}", reason=judged.reason)
+    if own is not None and member is not None:
+        fresh = replace(member_of(alert, own.id, draft.now), joined_at=member.joined_at)
+        if fresh != member:
+            draft.put_member(fresh)
+        if judged.reason is VerdictReason.BACK_IN_SIGHT:
+            draft.note(own, "alert-fired", f"back in sight and still firing: {name_of(alert)}", reason=judged.reason)
+        if sighting.label is not None and says_otherwise(alert, sighting.as_received, member):
+            if sighting.label.severity.is_worse_than(own.severity):
+                return worsening.take_worse(draft, sighting, sighting.label, known, own, policy)
+            _renew_watch(draft, sighting)
+    draft.find(Finding(alert.key, judged.verdict, judged.reason, own.id if own else None))
+    return None
+
+
+def _renew_watch(draft: Draft, sighting: Sighting) -> None:
+    """What is looked at again later is the alert as it is by now, not when it was worse."""
+    watch = draft.watch(sighting.alert.key)
+    if watch is not None:
+        draft.put_watch(replace(watch, alert=sighting.as_received))
 
 
 def _watch_sooner(draft: Draft, sighting: Sighting, own: Incident) -> None:

@@ -11,7 +11,7 @@ from ingestd.core.alert import Alert
 from ingestd.core.classify import classify
 from ingestd.core.effects import Verdict, VerdictReason
 from ingestd.core.enrich import enrich
-from ingestd.core.incident import AlertState, Incident, KnownAlert
+from ingestd.core.incident import AlertState, Incident, KnownAlert, Member
 from ingestd.core.names import AlertStatus
 from ingestd.core.policy import Policy
 from ingestd.core.ruleset import Classification
@@ -26,7 +26,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An alert, enriched, with what the rules say of it; ``label`` is None when they need not be asked (a repeat, a resolve)."""
+    """An alert, enriched, with what the rules say of it; ``label`` is None when they need not be asked (a mere repeat, a resolve)."""
 
     alert: Alert
     label: Classification | None = None
@@ -52,11 +52,12 @@ def sight(
     truncated_count: int = 0,
     cause: Cause = Cause.ARRIVED,
     comes_again: bool = False,
+    member: Member | None = None,
 ) -> Sighting:
-    """The alert as it will be decided about. Repeats, by far the most, do not ask the rules.
+    """The alert as it will be decided about. Repeats, by far the most, do not ask the rules, unless they say something else than before.
 
-    ``known`` is the alert as it was last seen, ``incident`` the one that it was last part of. ``comes_again``: the same alert comes more
-    than once in what is decided together, so that it may be news by then although it is none yet.
+    ``known`` is the alert as it was last seen, ``incident`` the one that it was last part of, ``member`` what that one shows of it.
+    ``comes_again``: the same alert comes more than once in what is decided together, so that it may be news by then although it is none yet.
     """
     ruleset = policy.ruleset
     received, alert = alert, enrich(alert, ruleset.enrich, ruleset.services)
@@ -65,9 +66,16 @@ def sight(
         is_asked = known is not None and (known.state is AlertState.HELD or is_open)
     else:
         may_be_news = comes_again and alert.status is AlertStatus.FIRING
-        is_asked = may_be_news or judge(alert, known, incident, policy, now).verdict is Verdict.NEW
+        verdict = judge(alert, known, incident, policy, now).verdict
+        is_otherwise = verdict is Verdict.REPEAT and member is not None and says_otherwise(alert, received, member)
+        is_asked = may_be_news or verdict is Verdict.NEW or is_otherwise
     label = classify(alert, ruleset, now) if is_asked else None
     return Sighting(alert, label, truncated_count, cause, received if received is not alert else None)
+
+
+def says_otherwise(alert: Alert, received: Alert, member: Member) -> bool:
+    """Whether a label that the sender gave is not what it was. What enriching adds is not looked at: a reload may have changed that."""
+    return any(alert.labels.get(name) != member.labels.get(name) for name in received.labels)
 
 
 def judge(

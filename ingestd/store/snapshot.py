@@ -34,7 +34,7 @@ def load(
 ) -> tuple[list[Sighting], Snapshot]:
     """The alerts with what the rules say of those that are news, and everything known that bears on them.
 
-    Repeats, by far the most, cost one lookup of the alert and one of its incident; the rules are not asked again.
+    Repeats, by far the most, cost one lookup of the alert and one of its incident; the rules are not asked again, unless its labels have changed.
     No other daemon decides from here to the end of the transaction: what was read stays true until it is written.
     """
     counts = truncated_counts or [0] * len(arrived)
@@ -58,22 +58,25 @@ def _load(
     known = _known(connection, (alert.key for alert, _, _ in asked))
     found = incident_store.load_many(connection, {alert.incident_id for alert in known.values()})
     times = Counter(alert.key for alert, _, _ in asked)
+    keys = set(times)
+    parts = _members(connection, keys, set(found))
+    own_ids = set(found)
     sightings = []
     for alert, truncated, cause in asked:
         before = known.get(alert.key)
         own = found.get(before.incident_id) if before else None
         again = times[alert.key] > 1
-        sightings.append(
-            sight(alert, before, own, policy, now, truncated_count=truncated, cause=cause, comes_again=again)
-        )
+        member = parts.get((own.id, alert.key)) if own else None
+        more: dict[str, Any] = {"truncated_count": truncated, "cause": cause, "comes_again": again, "member": member}
+        sightings.append(sight(alert, before, own, policy, now, **more))
     needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
     found |= _live(connection, incidents.c.dedup_key, needs.dedup_keys)
     found |= _live(connection, incidents.c.correlate_key, needs.correlate_keys)
     found |= explaining.with_those_above(connection, _live(connection, incidents.c.collects_key, needs.collects_keys))
     young, young_members = explaining.explained(connection, needs.collectors, now)
     found |= {incident.id: incident for incident in young}
-    parts = {(member.incident_id, member.key): member for member in young_members}
-    parts |= _members(connection, {alert.key for alert, _, _ in asked}, set(found))
+    parts |= {(member.incident_id, member.key): member for member in young_members}
+    parts |= _members(connection, keys, set(found) - own_ids)
     snapshot = Snapshot(
         alerts=known,
         incidents=found,

@@ -171,8 +171,9 @@ class PureWorld:
             known = self.alerts.get(alert.key)
             own = self.incidents.get(known.incident_id) if known else None
             again = times[alert.key] > 1
+            member = self.members.get((own.id, alert.key)) if own else None
             more: dict[str, Any] = {"truncated_count": truncated_count, "cause": cause, "comes_again": again}
-            found.append(sight(alert, known, own, self.policy, self.now, **more))
+            found.append(sight(alert, known, own, self.policy, self.now, member=member, **more))
         return found
 
     def receive(self, *arrived: Alert, truncated_count: int = 0) -> Decision:

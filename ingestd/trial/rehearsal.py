@@ -181,8 +181,9 @@ class Rehearsal:
             before = known.get(alert.key)
             own = self.incidents.get(before.incident_id) if before else None
             again = times[alert.key] > 1
+            member = self.members.get((own.id, alert.key)) if own else None
             more: dict[str, Any] = {"truncated_count": truncated_count, "cause": cause, "comes_again": again}
-            sightings.append(sight(alert, before, own, self.policy, self.now, **more))
+            sightings.append(sight(alert, before, own, self.policy, self.now, member=member, **more))
         needs = needs_of((sighting.alert, sighting.label) for sighting in sightings)
         for index, keys in (
             (self._by_dedup_key, needs.dedup_keys),

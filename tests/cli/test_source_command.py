@@ -85,7 +85,7 @@ def test_each_alert_is_shown_with_its_status_its_identity_and_where_the_rules_se
 alert 1 of 1
   status    firing
   identity  KEY
-  labels    host=db1 service=Disk /var state=CRITICAL address=192.0.2.11 alertname=Disk /var mail_profile=nagios
+  labels    host=db1 service=Disk /var state=CRITICAL address=192.0.2.11 severity=critical alertname=Disk /var mail_profile=nagios
   summary   Disk /var on db1 is CRITICAL: DISK CRITICAL - free space: /var 512 MB (3% inode=87%)
   since     2026-11-22T02:12:41Z
   expires   2026-03-02T04:14:00Z

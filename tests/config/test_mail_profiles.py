@@ -14,6 +14,7 @@ from ingestd.config.mail_profile_model import (
     FindModel,
     MailProfileSection,
     PairsModel,
+    SeverityModel,
     SplitModel,
     StartsAtModel,
     StatusModel,
@@ -63,7 +64,16 @@ EDITS = [
         "    starts_at: {from: host, format: '%d.%m.%Q', zone: UTC}\n    labels:",
         "a time that cannot be written",
     ),
-    ("    labels:", "    severity: high\n    labels:", "a label in the wrong place"),
+    ("    labels:", "    description: x\n    labels:", "an annotation in the wrong place"),
+    ("    labels:", "    severity: high\n    labels:", "a severity that is always the same"),
+    ("    labels:", "    severity: {from: wrod, critical: [ALERT]}\n    labels:", "a severity that nothing finds"),
+    ("    labels:", "    severity: {from: word, medium: [ALERT]}\n    labels:", "a severity that does not exist"),
+    ("recovery: [CLEAR]", "recovery: [CLEAR, alert]", "a word that is a problem and its end"),
+    (
+        "    labels:",
+        "    severity: {from: word, critical: [ALERT], info: [alert]}\n    labels:",
+        "a word of two severities",
+    ),
     (
         "    labels:",
         "    split: {at: '(?m)^== (?P<part>.)', extract: {from: sektion, regex: '(?P<a>.)'}}\n    labels:",
@@ -125,7 +135,7 @@ def test_the_built_in_profiles_are_read_once_and_are_all_there():
 
 def test_every_key_of_a_profile_is_on_its_page(root):
     page = (root / "docs" / "rules" / "email.md").read_text(encoding="utf-8")
-    models = (MailProfileSection, FindModel, PairsModel, SplitModel, StatusModel, StartsAtModel)
+    models = (MailProfileSection, FindModel, PairsModel, SplitModel, StatusModel, SeverityModel, StartsAtModel)
     keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", page)] == []
     assert [name for name in BUILT_IN if f"| `{name}` |" not in page] == []

@@ -76,6 +76,7 @@ def test_no_reason_is_left_without_a_test():
         "heard",
         "watchdog_ended",
         "auto_resolved",
+        "got_worse",
         "in_maintenance",
         "silenced",
         "inhibited",

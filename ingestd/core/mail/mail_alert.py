@@ -19,6 +19,9 @@ from ingestd.core.sources.texts import TextLimiter, read_link
 PROFILE_LABEL: Final = "mail_profile"
 """The label that names the profile by which a mail was read."""
 
+SEVERITY_LABEL: Final = "severity"
+"""The label that says how bad it is, in words that the rules know, whatever the sender calls it."""
+
 PROBLEM_ANNOTATION: Final = "mail_problem"
 """The annotation that tells why a mail is not what its profile expects."""
 
@@ -51,6 +54,8 @@ def drafted(draft: AlertDraft, sheet: Sheet, source: str, texts: TextLimiter) ->
     profile = draft.profile
     is_over = draft.meaning is Meaning.RECOVERY
     labels = {**draft.labels, **_rendered(profile.labels, draft.fields)}
+    if severity := _severity(profile, draft.fields):
+        labels[SEVERITY_LABEL] = severity
     labels.setdefault("alertname", _first(profile.alertname, draft.fields) or profile.name)
     labels.setdefault(PROFILE_LABEL, profile.name)
     annotations = {**draft.annotations, **_rendered(profile.annotations, draft.fields)}
@@ -118,6 +123,12 @@ def _key(draft: AlertDraft, sheet: Sheet, source: str) -> AlertKey:
 def _first(choice: Choice, fields: Mapping[str, str]) -> str:
     """The first text that can be filled; empty if none can be."""
     return next((text for one in choice if (text := one.render(fields))), "")
+
+
+def _severity(profile: MailProfile, fields: Mapping[str, str]) -> str:
+    """Empty if the mail does not say it in a word that the profile knows: then the rules know that nobody said it."""
+    word = " ".join(fields.get(profile.severity.field, "").lower().split())
+    return profile.severity.words.get(word, "")
 
 
 def _rendered(choices: Mapping[str, Choice], fields: Mapping[str, str]) -> dict[str, str]:

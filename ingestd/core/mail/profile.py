@@ -101,6 +101,15 @@ class StatusWords:
 
 
 @dataclass(frozen=True, slots=True)
+class SeverityWords:
+    """Which field says how bad it is, and in which words. Words are in lower case."""
+
+    field: str = ""
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By the sender's word: what the label ``severity`` says."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartsAt:
     """Where a mail says since when. ``pattern`` is strptime's, or empty for ISO 8601; ``zone`` is that of a time without one, or None."""
 
@@ -122,6 +131,7 @@ class MailProfile:
     pairs: tuple[Pairs, ...] = ()
     split: Split | None = None
     status: StatusWords = field(default_factory=StatusWords)
+    severity: SeverityWords = field(default_factory=SeverityWords)
     identity: tuple[tuple[str, ...], ...] = ()
     """The first of these whose fields are all there makes the key."""
     is_identity_of_labels: bool = False
