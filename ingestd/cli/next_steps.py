@@ -92,7 +92,7 @@ def watch_step(watch: Json, moments: Moments, *, with_name: bool = False) -> tup
         by=watch.get("by"), fired=watch.get("fired_count"), count=threshold.get("count", "?")
     )
     if clears_at is not None and (not held or parse_instant(clears_at) == parse_instant(due_at)):
-        told, due_at = "not seen until then, it counts as cleared", clears_at
+        told, due_at = "counts as cleared, unless its sender says it again before", clears_at
     elif clears_at is not None:
         told += f"; it counts as cleared if it is not seen until {moments.clock(clears_at)}"
     name = f"{watch.get('name') or watch.get('alert')}" if with_name else ""
