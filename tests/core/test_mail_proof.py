@@ -10,7 +10,7 @@ from ingestd.core.mail.arrival import Arrival
 from ingestd.core.mail.letter import LetterLimits
 from ingestd.core.mail.mail_words import MailReason
 from ingestd.core.mail.message import read
-from ingestd.core.mail.proof import Proof, is_among, proof_of, refusal_of
+from ingestd.core.mail.proof import Proof, is_among, proof_of, refusal_of, unproved_words
 from ingestd.core.mail.trust import Trust
 
 OURS = "mx.example.com"
@@ -35,6 +35,15 @@ def test_a_name_and_a_password_of_ours_prove_it_whatever_else_is_configured():
 def test_a_trusted_machine_vouches_for_what_it_hands_in():
     assert proof_of(letter(), RELAY, Trust()) is Proof.NETWORK
     assert proof_of(letter(), STRANGER, Trust()) is None
+
+
+def test_where_mail_of_anybody_is_taken_a_relay_that_hands_it_in_vouches_for_nobody():
+    open_to_all = Trust(takes_unauthenticated=True)
+    assert proof_of(letter(), RELAY, open_to_all) is None
+    assert "email.authserv_id" in unproved_words(letter(), RELAY, open_to_all)
+    assert "no trusted network" not in unproved_words(letter(), RELAY, open_to_all)
+    assert proof_of(letter(), replace(RELAY, user="nagios"), open_to_all) is Proof.LOGIN
+    assert proof_of(letter(BY_US), RELAY, replace(open_to_all, authserv_id=OURS)) is Proof.DMARC
 
 
 def test_with_our_servers_name_a_trusted_machine_vouches_for_nothing_by_itself():

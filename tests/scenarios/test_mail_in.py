@@ -376,6 +376,14 @@ def test_a_recovery_that_nobody_proves_resolves_nothing(new_day, trust):
     assert len(day.incidents()) == 1
 
 
+def test_a_relay_that_hands_in_mail_of_anybody_is_no_proof_of_a_recovery(new_day):
+    day = new_day(ways=with_backups(Trust(takes_unauthenticated=True)))
+    day.mail_in(from_backup("backup failed of db1"), RELAY)
+    recovery = from_backup("backup works again of db1")
+    assert became(day, day.mail_in(recovery, RELAY)) == ("quarantined", "unproved_recovery")
+    assert day.incident().state is IncidentState.TRIGGERED
+
+
 def test_it_does_where_that_too_is_written_out(new_day):
     day = new_day(ways=with_backups(Trust(takes_unauthenticated=True, resolves_unproved=True)))
     day.mail_in(from_backup("backup failed of db1"), STRANGER)

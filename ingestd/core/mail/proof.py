@@ -45,7 +45,8 @@ def proof_of(letter: Letter, arrival: Arrival, trust: Trust, *, is_released: boo
     """What proves that the address in ``From`` wrote the mail; None if nothing does.
 
     A source with an ``authserv_id`` goes by what that server wrote. By SMTP only a trusted machine may hand in such results: anybody else
-    could have written them. Without one, a trusted machine vouches for whatever it hands in.
+    could have written them. Without one, a trusted machine vouches for whatever it hands in, unless the source takes mail of anybody: a relay
+    of ours hands that in too.
     """
     if not letter.sender:
         return None
@@ -54,7 +55,7 @@ def proof_of(letter: Letter, arrival: Arrival, trust: Trust, *, is_released: boo
     if arrival.user:
         return Proof.LOGIN
     if not trust.authserv_id:
-        return Proof.NETWORK if arrival.is_trusted_network else None
+        return Proof.NETWORK if arrival.is_trusted_network and not trust.takes_unauthenticated else None
     if arrival.door != "imap" and not arrival.is_trusted_network:
         return None
     found = evidence(letter, trust.authserv_id)
@@ -110,6 +111,11 @@ def unproved_words(letter: Letter, arrival: Arrival, trust: Trust) -> str:
         return (
             f"nothing shows that {who} wrote it; name the server that checks mail for this mailbox in email.authserv_id,"
             " or take machine mail without proof: email.auth: none"
+        )
+    if arrival.is_trusted_network:
+        return (
+            f"nothing shows that {who} wrote it: with email.auth: none the network that it was handed in from is no proof; leave it out if"
+            " only machines of yours send here, or name the server that checks mail in email.authserv_id"
         )
     return (
         f"nothing shows that {who} wrote it: {arrival.remote or 'whoever handed it in'} did not log in and is in no trusted network"
