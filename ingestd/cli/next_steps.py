@@ -42,9 +42,7 @@ def next_steps(answer: Json, moments: Moments) -> list[tuple[Text, Text]]:
         (str(deadline.get("due_at")), row)
         for deadline, row in zip(_in_order(answer), deadlines(answer, moments), strict=True)
     ]
-    found += [
-        (str(watch.get("due_at")), watch_step(watch, moments, with_name=True)) for watch in answer.get("watches") or ()
-    ]
+    found += _watch_steps(answer, moments)
     for delivery in answer.get("deliveries") or ():
         if delivery.get("is_stopped") and delivery.get("state") in _OPEN:
             found.append(("}", (safe("when that is mended"), _said(delivery, ""))))
@@ -81,6 +79,20 @@ def delivery_line(delivery: Json, moments: Moments) -> tuple[Text, Text]:
             f"{'next' if delivery.get('attempt_count') else 'first'} try {'is due' if is_due else moments.age(due_at)}"
         )
     return word(delivery.get("state")), _said(delivery, when)
+
+
+def _watch_steps(answer: Json, moments: Moments) -> list[tuple[str, tuple[Text, Text]]]:
+    """What the alerts wait for: of those of which the same is to be said only the first, since a storm has thousands."""
+    alike: dict[str, list[tuple[str, tuple[Text, Text]]]] = {}
+    for watch in answer.get("watches") or ():
+        row = watch_step(watch, moments, with_name=True)
+        alike.setdefault(row[1].plain, []).append((str(watch.get("due_at")), row))
+    found = []
+    for rows in alike.values():
+        due_at, (when, told) = min(rows, key=lambda one: one[0])
+        more = safe("the first of several of this name", "dim") if len(rows) > 1 else Text()
+        found.append((due_at, (when, joined((told, more)))))
+    return found
 
 
 def watch_step(watch: Json, moments: Moments, *, with_name: bool = False) -> tuple[Text, Text]:

@@ -19,6 +19,22 @@ def test_what_happens_next_is_told_soonest_first_and_what_needs_a_person_last(sh
     assert "given up: it waits for a person (ingestd outbox retry); 422: field “x” is required" in upcoming[2]
 
 
+def test_of_many_alerts_of_which_the_same_is_to_be_said_only_the_first_is_told(shell, daemon, gateway):
+    def watch(name: str, seconds: int) -> dict[str, object]:
+        due_at = f"2026-03-02T02:16:{seconds:02}.000Z"
+        return {"name": name, "alert": f"am/v1:{name}{seconds}", "due_at": due_at, "clears_at": due_at}
+
+    daemon.cases["INC-1042"]["watches"] = [watch("DiskFull", 40 - number) for number in range(30)] + [watch("Swap", 5)]
+    text = shell("explain", "INC-1042").stdout
+    told = [line.strip() for line in text.splitlines() if "counts as cleared" in line]
+    assert [line.split("  ")[1] for line in told] == [
+        "Swap: counts as cleared, unless its sender says it again before",
+        "DiskFull: counts as cleared, unless its sender says it again before",
+    ]
+    assert told[1].startswith("03:16:11 CET")
+    assert told[1].endswith("the first of several of this name")
+
+
 def test_every_delivery_and_the_named_reason_of_every_line_is_told(shell, gateway):
     text = shell("explain", "1042").stdout
     assert "done  sms: page asha by sms; 03:09:14 CET (4 min ago); the service reports: delivered" in text
