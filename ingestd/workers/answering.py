@@ -14,7 +14,7 @@ from ingestd.core import reporters
 from ingestd.core.delivery import Delivery
 from ingestd.core.effects import DropReason
 from ingestd.core.incident import Incident
-from ingestd.core.mail.report import bare_subject
+from ingestd.core.mail.report import own_subject
 from ingestd.core.mail.report_words import AnswerTexts, filled
 from ingestd.core.names import Channel, PersonName
 from ingestd.core.reporter import Reporter
@@ -90,7 +90,7 @@ def _text(incident: Incident, reporter: Reporter, told: Told, texts: AnswerTexts
         "name": reporter.name,
         "service": incident.conduct.service,
     }
-    bare = bare_subject(reporter.subject)
+    bare = own_subject(reporter.subject)
     words = {Told.RECEIVED: texts.received, Told.RESOLVED: texts.resolved, Told.REOPENED: texts.reopened}[told]
     return PageText(
         purpose="answer",

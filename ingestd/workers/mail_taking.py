@@ -204,7 +204,7 @@ def _read(connection: Connection, mail: OpenedMail, standing: Standing, now: dat
         return _aside(MailReason.UNPROVED_REPORT, text)
     is_by_person = is_report or author_of(letter, takes_reports=True) is Author.PERSON
     # A person who answers a machine's mail quotes its subject, by which a profile knows it. Machines write no "Re:".
-    is_quoted = is_by_person and report.bare_subject(letter.subject) != letter.subject
+    is_quoted = is_by_person and report.own_subject(letter.subject) != letter.subject
     if not is_by_person or (reading.shape is MailShape.PROFILE and not is_quoted):
         return parsed
     return _personal(connection, mail, parsed, standing, now, is_report=is_report)

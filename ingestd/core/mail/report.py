@@ -14,6 +14,7 @@ from ingestd.core.alert import Alert
 from ingestd.core.fingerprint import alert_key
 from ingestd.core.mail.arrival import Arrival
 from ingestd.core.mail.letter import Letter
+from ingestd.core.mail.likeness import bare_subject
 from ingestd.core.mail.report_words import AnswerTexts, first_place, spoken
 from ingestd.core.names import AlertKey, AlertStatus, IncidentId, Level
 from ingestd.core.reporter import Reporter
@@ -29,9 +30,6 @@ _WORDS_READ_CHARS: Final = 20_000
 """So much of a report is searched for words: nobody says what is broken after ten pages."""
 _NAME_CHARS: Final = 200
 _ID_CHARS: Final = 400
-_PREFIX: Final = re.compile(
-    r"(?:\s*(?:re|aw|fwd?|wg|sv|vs|tr|rv|antw|odp|ynt|ref|res|enc)\s*(?:\[\d{1,3}\])?\s*:)+\s*", re.IGNORECASE
-)
 _NUMBER: Final = re.compile(r"\s*\[INC-(\d{1,12})\]", re.IGNORECASE)
 _THANKS_CHARS: Final = 200
 
@@ -112,7 +110,7 @@ def alert_from(
     said: ReportWords, plan: ReportPlan, key: AlertKey, source: str, limits: ReadLimits, reporter: Reporter | None
 ) -> Alert:
     """The report that these words make, however they came."""
-    subject = bare_subject(said.subject)
+    subject = own_subject(said.subject)
     body = plain_block(said.text, limits.annotation_chars_max)
     summary = one_line(subject, limits.label_value_chars_max) or _first_line(body, limits) or "a report without words"
     annotations = {"summary": summary, "description": body, "reporter": _shown(said)}
@@ -142,11 +140,9 @@ def following(alert: Alert, incident_id: IncidentId) -> Alert:
     return replace(alert, annotations={**alert.annotations, "description": words, "follows": str(incident_id)})
 
 
-def bare_subject(subject: str) -> str:
-    """The subject without what mail programs and we put before and behind it."""
-    short = one_line(_NUMBER.sub("", one_line(subject, 2000)), 2000)
-    found = _PREFIX.match(short)
-    return short[found.end() :].strip() if found else short.strip()
+def own_subject(subject: str) -> str:
+    """The subject as its writer put it: without what mail programs put before it, and without the number that we put behind it."""
+    return bare_subject(one_line(_NUMBER.sub("", one_line(subject, 2000)), 2000)).strip()
 
 
 def numbers_in(subject: str) -> tuple[IncidentId, ...]:

@@ -138,13 +138,15 @@ def test_who_cannot_be_told_from_the_mail_is_not_answered():
         ("Re: Fwd: it is down", "it is down"),
         ("AW: WG: Störung [INC-1042]", "Störung"),
         ("Re[2]: help", "help"),
+        ("回复\uff1a转发\uff1a邮件坏了", "邮件坏了"),
+        ("RIF: Re(3): rete giù", "rete giù"),
         ("Reply needed", "Reply needed"),
         ("re:re:re:", ""),
         ("Re: Your report [INC-12]", "Your report"),
     ],
 )
 def test_the_subject_without_what_mail_programs_put_before_it(subject, bare):
-    assert report.bare_subject(subject) == bare
+    assert report.own_subject(subject) == bare
 
 
 def test_the_numbers_that_a_subject_names():
