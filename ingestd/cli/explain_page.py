@@ -136,7 +136,7 @@ def _timeline(lines: Sequence[Json], moments: Moments) -> Iterator[RenderableTyp
 def _line(line: Json, moments: Moments) -> tuple[Text, Text, Text]:
     reason = str(line.get("reason") or "")
     is_join = line.get("kind") == "alert-fired" and reason != "opened"
-    why = words.worded(words.JOINS, reason) if is_join else f"({reason})" if reason else ""
+    why = (words.JOINS.get(reason) if is_join else None) or (f"({reason})" if reason else "")
     said = joined((safe(line.get("text")), safe(why, "dim")))
     return safe(moments.clock(line.get("at")), "dim"), safe(line.get("kind"), "dim"), said
 
