@@ -1,7 +1,8 @@
-"""A machine mails that its trouble has become worse: the same identity, another state. That is news, and whatever else it repeats is not."""
+"""A machine says that its trouble has become worse: the same identity, another state. That is news, and whatever else it repeats is not."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from ingestd.core.names import IncidentState, Level, Severity
 from ingestd.core.rule_draft import RuleDraft
 from ingestd.core.silence import Silence
 from ingestd.core.sources import SourceKind, SourceWays
+from ingestd.core.sources.mapping import JsonMapping, text_source
 from ingestd.store import inbox
 from ingestd.store.rows import row_of
 from ingestd.store.schema import silences
@@ -30,7 +32,8 @@ PAGED, TOLD = ("ada", "sms", "page"), ("ada", "sms", "resolved")
 @pytest.fixture
 def day(new_day) -> World:
     mail = MailSource(recipients=("alerts@example.com",), profiles=chosen(None, {}))
-    return new_day(policy=policy(RULES), ways={"post": SourceWays(mail=mail)})
+    mapping = JsonMapping("json", identity=(text_source("host"),), labels={"severity": text_source("level")})
+    return new_day(policy=policy(RULES), ways={"post": SourceWays(mail=mail), "jobs": SourceWays(mapping=mapping)})
 
 
 def nagios(state: str, word: str = "PROBLEM", output: str = "") -> bytes:
@@ -139,6 +142,16 @@ def test_both_mails_in_one_decision_are_one_critical_incident(day, nothing_else_
     day.database.run_now(inbox.add, both)
     day.engine.wake.processor.ring()
     day.advance(minutes=1)
+    assert [one.severity for one in day.incidents()] == [Severity.CRITICAL]
+    assert day.pages() == [PAGED]
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
+def test_so_it_is_with_mapped_json_whose_identity_is_not_all_its_labels(day, nothing_else_arrives):
+    for level in ("warning", "warning", "critical", "critical", "warning"):
+        day.receive(json.dumps({"host": "db1", "level": level}).encode(), source="jobs", kind=SourceKind.JSON)
+        day.advance(minutes=1)
     assert [one.severity for one in day.incidents()] == [Severity.CRITICAL]
     assert day.pages() == [PAGED]
     day.acknowledge("INC-1001")
