@@ -162,12 +162,13 @@ class MailboxLife:
         now = self._clock.now()
         if self.state.problem:
             log.info(log_events.MAILBOX_READ_AGAIN, account=self.plan.account)
-        self.state = replace(self.state, good_at=now, has_been_read=True, problem="", reason="")
+        self.state = replace(self.state, good_at=now, has_been_read=True, problem="", reason="", trouble_at=None)
         self._metrics.mailbox_at.labels(self.plan.account).set(now.timestamp())
 
     def _note(self, reason: Trouble, text: str) -> None:
         self._metrics.mailbox_failures.labels(self.plan.account, reason.value).inc()
-        self.state = replace(self.state, problem=text, reason=reason.value)
+        began = self.state.trouble_at or self._clock.now()
+        self.state = replace(self.state, problem=text, reason=reason.value, trouble_at=began)
 
     def _note_trouble(self, trouble: MailboxTrouble, error: Exception) -> float:
         """Tell of it; how long to wait."""

@@ -1,6 +1,6 @@
 """Notices that a mailbox has not been read for long, and raises an alert of our own; ends it when the mailbox is read again or is no longer ours.
 
-It goes by when a mailbox was read last, and not by what its reader complains of: a reader that hangs complains of nothing.
+It goes by what its reader complains of, and by when the mailbox was read last: a reader that hangs complains of nothing.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ class MailboxWatch:
         states = self._states()
         if self._told is None:
             self._told = frozenset(await self._database.read(_firing))
-        late = {
-            one.account: one for one in states if now - one.good_at >= TOLD_AFTER + timedelta(seconds=one.rest_seconds)
-        }
+        late = {one.account: one for one in states if _is_late(one, now)}
         # One that has not been read yet in this life may still be late from the life before.
         good = {one.account for one in states if one.has_been_read} - late.keys()
         over = {account for account in self._told if account in good or account not in {one.account for one in states}}
@@ -73,6 +71,13 @@ class MailboxWatch:
     async def idle_seconds(self) -> float:
         """Until the next look."""
         return LOOK_SECONDS
+
+
+def _is_late(state: MailboxState, now: datetime) -> bool:
+    """Known trouble counts from its beginning; without any, a mailbox may rest between two looks."""
+    if state.trouble_at is not None and now - state.trouble_at >= TOLD_AFTER:
+        return True
+    return now - state.good_at >= TOLD_AFTER + timedelta(seconds=state.rest_seconds)
 
 
 def _firing(connection: Connection) -> list[str]:

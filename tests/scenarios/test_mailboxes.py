@@ -24,17 +24,17 @@ class Readers:
         self.states: dict[str, MailboxState] = {}
         self.reading: set[str] = set()
 
-    def read(self, at: datetime, account: str = "ops") -> None:
+    def read(self, at: datetime, account: str = "ops", rest_seconds: float = 60.0) -> None:
         """From now on it is read, again and again."""
-        self.states[account] = MailboxState(account, PLACE, at, 60.0, has_been_read=True)
+        self.states[account] = MailboxState(account, PLACE, at, rest_seconds, has_been_read=True)
         self.reading.add(account)
 
     def hang(self, account: str = "ops") -> None:
         self.reading.discard(account)
 
-    def fail(self, problem: str, reason: str, account: str = "ops") -> None:
+    def fail(self, at: datetime, problem: str, reason: str, account: str = "ops") -> None:
         self.hang(account)
-        self.states[account] = replace(self.states[account], problem=problem, reason=reason)
+        self.states[account] = replace(self.states[account], problem=problem, reason=reason, trouble_at=at)
 
     def begin(self, at: datetime, account: str = "ops") -> None:
         """As after a start of the daemon: nothing has been read yet."""
@@ -80,10 +80,10 @@ def test_a_mailbox_that_cannot_be_read_pages_after_minutes_and_ends_when_it_can(
 ):
     readers.read(day.now())
     employ(day)
-    readers.fail("the login is refused", "credentials")
-    day.advance(minutes=5)
+    readers.fail(day.now(), "the login is refused", "credentials")
+    day.advance(minutes=4, seconds=50)
     assert day.incidents() == []
-    day.advance(minutes=2)
+    day.advance(seconds=30)
     assert [title for title in (one.title for one in day.incidents()) if "ops" in title]
     assert day.pages()[0] == ("ada", "sms", "page")
     day.acknowledge("INC-1001")
@@ -104,11 +104,27 @@ def test_a_reader_that_hangs_and_complains_of_nothing_is_noticed(day, readers, e
     nothing_else_arrives(day)
 
 
+def test_one_that_is_asked_every_hour_is_told_of_five_minutes_after_it_failed(
+    day, readers, employ, nothing_else_arrives
+):
+    readers.read(day.now(), rest_seconds=3600.0)
+    employ(day)
+    readers.hang()
+    day.advance(minutes=59)
+    readers.fail(day.now(), "connection refused", "connection")
+    day.advance(minutes=4)
+    assert day.incidents() == [], "the hour between two looks is no failure"
+    day.advance(minutes=2)
+    assert len(day.incidents()) == 1
+    day.acknowledge("INC-1001")
+    nothing_else_arrives(day)
+
+
 def test_a_short_failure_pages_nobody(day, readers, employ, nothing_else_arrives):
     readers.read(day.now())
     employ(day)
     for _ in range(10):
-        readers.fail("connection refused", "connection")
+        readers.fail(day.now(), "connection refused", "connection")
         day.advance(minutes=4)
         readers.read(day.now())
         day.advance(seconds=30)

@@ -22,3 +22,5 @@ class MailboxState:
     """Why it cannot be read now; empty if nothing is known to be wrong."""
     reason: str = ""
     """The same in one word."""
+    trouble_at: datetime | None = None
+    """When that began; None if nothing is known to be wrong."""

@@ -132,6 +132,18 @@ def test_after_a_refused_login_it_waits_long_and_says_so(begin, plan, model):
     assert len(model.logins) == 5
 
 
+def test_trouble_counts_from_its_beginning_and_until_something_is_read(begin, plan, model, desk):
+    life = begin(replace(plan, password="wrong"))
+    life._live()
+    began = life.state.trouble_at
+    assert began is not None
+    desk.clock.ahead = timedelta(minutes=4)
+    life._live()
+    assert life.state.trouble_at == began
+    life._note_progress()
+    assert life.state.trouble_at is None
+
+
 def test_other_failures_are_tried_again_soon_and_then_less_often(begin, plan, model):
     model.close()
     life = begin(plan)
