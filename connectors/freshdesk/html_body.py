@@ -42,7 +42,7 @@ def description(incident: IncidentView, remarks: Sequence[str] = ()) -> str:
     body.add(_table(_facts(incident)), "the facts")
     body.add(f"<h3>Alerts: {incident.firing_count} firing of {incident.alert_count}</h3>", "the alerts")
     shown = 0
-    while shown < len(incident.alerts) and body.has_room_for(block := _alert(incident.alerts[shown])):
+    while shown < len(incident.alerts) and body.has_room_for(block := _alert(incident.alerts[shown], incident.summary)):
         body.add(block, "an alert")
         shown += 1
     if incident.alert_count > shown:
@@ -117,13 +117,16 @@ def _facts(incident: IncidentView) -> list[tuple[str, str]]:
     return facts + [(name, _link(url)) for name, url in linked if url.strip()]
 
 
-def _alert(alert: AlertView) -> str:
+def _alert(alert: AlertView, incident_summary: str) -> str:
     state = f"firing since {_instant(alert.first_seen_at)}"
     if not alert.is_firing:
         state = f"cleared {_instant(alert.cleared_at)}" if alert.cleared_at else "cleared"
     summary = f"<br>{_lines(alert.summary, _SUMMARY_CHARACTERS // 4)}" if alert.summary.strip() else ""
     rows = [("value", _text(alert.value, _VALUE_CHARACTERS))] if alert.value.strip() else []
-    rows += _rows(alert.labels) + _rows(alert.annotations)
+    # Said above, by the alert or by the incident.
+    said = {alert.summary.strip(), incident_summary.strip()}
+    annotations = {name: text for name, text in alert.annotations.items() if text.strip() not in said}
+    rows += _rows(alert.labels) + _rows(annotations)
     rows += [(_text(name, 100), _link(url)) for name, url in list(alert.links.items())[:20]]
     kept: list[tuple[str, str]] = []
     room = _ALERT_CHARACTERS
@@ -131,7 +134,7 @@ def _alert(alert: AlertView) -> str:
         room -= len(name) + len(value)
         if room >= 0:
             kept.append((name, value))
-    more = len(rows) - len(kept) + _beyond(alert.labels) + _beyond(alert.annotations)
+    more = len(rows) - len(kept) + _beyond(alert.labels) + _beyond(annotations)
     left_out = [("…", f"{more} more")] if more else []
     head = f"<strong>{_text(alert.name, 200) or 'an alert without a name'}</strong> ({state}, from {_text(alert.source, 100)})"
     return f"<p>{head}{summary}</p>{_table(kept + left_out)}"

@@ -164,7 +164,7 @@ def _picture(incident: IncidentView) -> list[str]:
         blocks.append(paragraph(incident.summary, _SUMMARY_CHARACTERS))
     blocks.append("\n".join(f"- **{name}:** {value}" for name, value in _facts(incident)))
     blocks.append(f"## Alerts: {incident.firing_count} firing of {incident.alert_count}")
-    blocks.extend(_alert(number, alert) for number, alert in enumerate(incident.alerts, 1))
+    blocks.extend(_alert(number, alert, incident.summary) for number, alert in enumerate(incident.alerts, 1))
     if incident.alert_count > len(incident.alerts):
         where = f": see {link(incident.url)}" if incident.url else " in ingestd"
         blocks.append(f"… and {incident.alert_count - len(incident.alerts)} more{where}")
@@ -190,7 +190,7 @@ def _facts(incident: IncidentView) -> list[tuple[str, str]]:
     return facts + [(name, link(url)) for name, url in linked if url.strip()]
 
 
-def _alert(number: int, alert: AlertView) -> str:
+def _alert(number: int, alert: AlertView, incident_summary: str) -> str:
     name = prose(alert.name, _TITLE_CHARACTERS) or "an alert without a name"
     state = "firing" if alert.is_firing else "cleared"
     lines = [f"### {number}. {name} ({state})", ""]
@@ -201,7 +201,10 @@ def _alert(number: int, alert: AlertView) -> str:
         lines.append(f"- cleared {instant(alert.cleared_at)}")
     if alert.value.strip():
         lines.append(f"- value: {code(alert.value, _VALUE_CHARACTERS)}")
-    for pairs in (alert.labels, alert.annotations):
+    # Said above, by the alert or by the incident.
+    said = {alert.summary.strip(), incident_summary.strip()}
+    annotations = {name: text for name, text in alert.annotations.items() if text.strip() not in said}
+    for pairs in (alert.labels, annotations):
         shown = list(pairs.items())[:_LABELS_PER_ALERT]
         lines += [f"- {code(pair_name, 100)}: {code(value, _VALUE_CHARACTERS)}" for pair_name, value in shown]
         if len(pairs) > len(shown):

@@ -46,9 +46,9 @@ def _incident(answer: Json, moments: Moments) -> Iterator[RenderableType]:
     yield from _why_nobody(answer.get("unpaged") or (), moments)
     yield from _timeline(answer.get("timeline") or (), moments)
     deliveries = answer.get("deliveries") or ()
-    pages = [one for one in deliveries if one.get("person")]
-    others = [one for one in deliveries if not one.get("person")]
-    for title, some in (("Who was told, and what became of it", pages), ("Ticket", others)):
+    of_ticket = [one for one in deliveries if str(one.get("kind")).startswith("ticket-")]
+    told = [one for one in deliveries if one not in of_ticket]
+    for title, some in (("Who was told, and what became of it", told), ("Ticket", of_ticket)):
         if some:
             yield heading(title + _cut(len(some), DELIVERIES_MAX))
             yield rows(delivery_line(one, moments) for one in some[-DELIVERIES_MAX:])

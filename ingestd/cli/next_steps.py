@@ -154,6 +154,7 @@ def _when(at: object, moments: Moments) -> str:
 
 def _said(delivery: Json, when: str) -> Text:
     whom = f" {delivery['person']} by {delivery.get('channel')}" if delivery.get("person") else ""
+    whom = f", {delivery['reporter']}" if delivery.get("reporter") else whom
     kind = words.EFFECTS.get(str(delivery.get("kind")), delivery.get("kind"))
     tried = delivery.get("attempt_count") or 0
     is_open, is_ticket = delivery.get("state") in _OPEN, str(delivery.get("kind")).startswith("ticket-")

@@ -25,6 +25,12 @@ INTAKE_CODES: Final[dict[str, Code]] = {
         "email: {recipients: [alerts@example.com]}",
         "email: {recipients: [alerts@example.com], authserv_id: mx.example.com}",
     ),
+    "reports-unanswered": Code(
+        "People may report things to this source, and none of them hears of it again: neither a number nor that it is over.",
+        "Name the connector that answers them, or say that nobody does: answer: none.",
+        "email: {recipients: [help@example.com], reports: {services: {shop: []}}}",
+        "email: {recipients: [help@example.com], reports: {answer: mail, services: {shop: []}}}",
+    ),
     "mail-open": Code(
         "Whoever reaches this machine can hand in mail for your sources. Nobody is paged by what is not proved, but it is stored.",
         "List the relays under allowed_networks, or let senders log in.",

@@ -27,7 +27,7 @@ def check_recipients(document: Document, root: Mapping) -> None:
 
 
 def lint_mail(document: Document) -> None:
-    """Add a warning for a source that no mail can reach or of which none is believed, and for a listener that takes mail of everybody."""
+    """Add a warning for a source that no mail can reach, of which none is believed or whose reporters hear nothing, and for an open listener."""
     root = document.root
     mail = root.get("mail") if isinstance(root, Mapping) else None
     listener, mailboxes = (mail.get(key) if isinstance(mail, Mapping) else None for key in ("listener", "mailboxes"))
@@ -41,6 +41,12 @@ def lint_mail(document: Document) -> None:
         _lint_proof(document, listener, has_mailbox=isinstance(mailboxes, Mapping))
     if isinstance(listener, Mapping):
         _lint_listener(document, mail, listener)
+    for name, _, email in _sources(root):
+        reports = email.get("reports") if isinstance(email, Mapping) else None
+        if isinstance(email, Mapping) and isinstance(reports, Mapping) and reports.get("answer") is None:
+            text = f'nobody who reports something to "{name}" is answered'
+            hint = "name the connector that answers them,  answer: mail,  or write  answer: none"
+            document.lint(email.entries["reports"].key_span, "reports-unanswered", text, hint=hint)
 
 
 def _lint_proof(document: Document, listener: Node | None, *, has_mailbox: bool) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from ingestd.config.quantities import Email, Name, Text, fault
+from ingestd.config.quantities import Email, Name, Text, fault, none_word
 from ingestd.config.section import Section
 from ingestd.core.mail.report import NamedSender, ReportPlan
 from ingestd.core.mail.report_words import (
@@ -77,8 +77,8 @@ class AnswerSection(Section):
 class ReportSection(Section):
     """What people write is a report, and they are answered."""
 
-    answer: Name | None = None
-    """The connector that answers; without it nobody is answered."""
+    answer: Annotated[Name | None, BeforeValidator(none_word)] = None
+    """The connector that answers, or ``none``; without it nobody is answered, and ``check`` says so."""
     reply_to: Email | None = None
     """Where answers to our answers go; without it to the address that the report came to."""
     services: dict[ServiceName, Phrases] = Field(default_factory=dict, max_length=500)

@@ -146,7 +146,8 @@ def _take_in(
         incident = lifecycle.unclear(draft, incident)
     is_new_alert = draft.member(incident.id, alert.key) is None
     incident = _join(draft, alert, incident, place.reason, label)
-    incident = _reported(draft, incident, alert, label, policy)
+    is_opening = place.reason is JoinReason.OPENED
+    incident = _reported(draft, incident, alert, label, policy, is_opening=is_opening)
     if place.incident is not None:
         label = reporters.weighed(draft, incident, label, alert)
         if weighed.restraint is None and incident.quiet is not None:
@@ -158,7 +159,7 @@ def _take_in(
             incident = lifecycle.want_ticket(draft, incident, label)
         if place.reason not in {JoinReason.REFIRED_WITHIN_GRACE, JoinReason.REOPENED}:
             incident = lifecycle.comment_ticket(draft, incident, policy)
-    incident = attaching.attach(draft, incident, alert, is_opening=place.reason is JoinReason.OPENED)
+    incident = attaching.attach(draft, incident, alert, is_opening=is_opening)
     draft.put_alert(_known_as(AlertState.FIRING, draft.now, alert, known, incident.id))
     watch_over(draft, case, weighed.restraint)
     if place.reason in {JoinReason.OPENED, JoinReason.REOPENED}:
@@ -183,9 +184,11 @@ def _take_in(
     return incident.id
 
 
-def _reported(draft: Draft, incident: Incident, alert: Alert, label: Classification, policy: Policy) -> Incident:
+def _reported(
+    draft: Draft, incident: Incident, alert: Alert, label: Classification, policy: Policy, *, is_opening: bool
+) -> Incident:
     """Whoever reported it is answered. A ticket that reported it is the incident's own, unless it has one; then that one's readers hear of this."""
-    incident = reporters.joined(draft, incident, alert)
+    incident = reporters.joined(draft, incident, alert, is_opening=is_opening)
     ticket = alert.ticket
     if ticket is None:
         return incident

@@ -26,14 +26,17 @@ class Told(StrEnum):
     REOPENED = "reopened"
 
 
-def joined(draft: Draft, incident: Incident, alert: Alert) -> Incident:
-    """The alert has been taken into the incident: if it is a report, its reporter is remembered and answered."""
+def joined(draft: Draft, incident: Incident, alert: Alert, *, is_opening: bool) -> Incident:
+    """The alert has been taken into the incident: if it is a report, its reporter is remembered and answered.
+
+    ``is_opening``: the ticket is being opened for this alert, so that what is written down stands in it anyway.
+    """
     reporter = alert.reporter
     if reporter is None or not reporter.address:
         return incident
-    address = reporter.address.lower()
-    if any(one.address.lower() == address for one in incident.reporters):
-        return incident
+    before = of(incident, reporter.address)
+    if before is not None:
+        return _once_more(draft, incident, before, replace(reporter, reported_at=draft.now))
     if len(incident.reporters) >= REPORTERS_MAX:
         draft.note(
             incident, "report", "one more reported it and is not told of it: there are too many", reason="too_many"
@@ -41,8 +44,19 @@ def joined(draft: Draft, incident: Incident, alert: Alert) -> Incident:
         return incident
     known = replace(reporter, reported_at=draft.now)
     incident = draft.put_incident(replace(incident, reporters=(*incident.reporters, known)))
-    draft.note(incident, "report", f"reported by {_shown(reporter)}", reason="reported")
+    so_far = "" if len(incident.reporters) == 1 else f"; {len(incident.reporters)} people so far"
+    text = f"reported by {_shown(reporter)}{so_far}"
+    draft.note(incident, "report", text, reason="reported", for_ticket=not is_opening)
     return _answer(draft, incident, known, Told.RECEIVED)
+
+
+def _once_more(draft: Draft, incident: Incident, before: Reporter, again: Reporter) -> Incident:
+    """Somebody reports it again: they count as of now, and are answered if nobody answers where they wrote first."""
+    is_answered_now = bool(again.connector) and not before.connector
+    known = again if is_answered_now else replace(before, reported_at=again.reported_at)
+    reporters = tuple(known if one is before else one for one in incident.reporters)
+    incident = draft.put_incident(replace(incident, reporters=reporters))
+    return _answer(draft, incident, known, Told.RECEIVED) if is_answered_now else incident
 
 
 def tell_all(draft: Draft, incident: Incident) -> Incident:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ingestd.core.effects import DeadlineKind
 from ingestd.core.incident import Escalation, Incident, Member
+from ingestd.core.names import EffectKind
 from ingestd.core.policy import Step
 from ingestd.core.target import in_words
 from ingestd.store import timeline
@@ -158,6 +159,7 @@ def delivery(row: Delivery) -> dict[str, Any]:
         "kind": row.kind,
         "state": shown_state(row),
         "person": row.person,
+        "reporter": row.address if row.kind is EffectKind.ANSWER else None,
         "channel": row.channel,
         "level": row.level,
         "attempt_count": row.attempt_count,

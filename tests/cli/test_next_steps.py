@@ -35,6 +35,17 @@ def test_of_many_alerts_of_which_the_same_is_to_be_said_only_the_first_is_told(s
     assert told[1].endswith("the first of several of this name")
 
 
+def test_who_reported_it_stands_among_those_who_were_told(shell, daemon, gateway, delivery):
+    answer = delivery("INC-1042/mail/answer/1", "answer", "done", reporter="ann@cust.example", channel="email")
+    post = delivery("INC-1042/chat/post/1", "post", "done")
+    daemon.cases["INC-1042"]["deliveries"] += [answer, post]
+    text = shell("explain", "INC-1042").stdout
+    told, _, rest = text.partition("Who was told")[2].partition("\nTicket\n")
+    assert "mail: tell whoever reported it, ann@cust.example;" in told
+    assert "tell the team's room" in told
+    assert "reported it" not in rest.partition("What happens next")[0]
+
+
 def test_every_delivery_and_the_named_reason_of_every_line_is_told(shell, gateway):
     text = shell("explain", "1042").stdout
     assert "done  sms: page asha by sms; 03:09:14 CET (4 min ago); the service reports: delivered" in text

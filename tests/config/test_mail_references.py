@@ -77,3 +77,17 @@ def test_what_is_wrong_with_a_listener_is_said(load_text, good, listener, code):
     with pytest.raises(IngestdError) as caught:
         load_text(with_mail(good, f"listener: {listener}", ("ops", "a@example.com")))
     assert code in {one.code for one in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("reports", "lint"),
+    [
+        ("{}", [("reports-unanswered", 'nobody who reports something to "help" is answered')]),
+        ("{answer: mail}", []),
+        ("{answer: none}", []),
+    ],
+)
+def test_a_source_whose_reporters_hear_nothing_says_so(load_text, good, reports, lint):
+    source = f"sources:\n  help:\n    kind: email\n    email: {{recipients: [h@example.com], authserv_id: mx, reports: {reports}}}"
+    listener = "\nmail:\n  listener: {listen: 127.0.0.1:25, trusted_networks: [127.0.0.0/8]}\n"
+    assert lint_of(load_text, good.replace("sources:", source, 1) + listener) == lint

@@ -304,3 +304,13 @@ def test_any_text_is_a_yaml_string_in_the_front_matter(text):
     assert isinstance(fields["title"], str)
     assert fields["status"] == "open"
     assert wire.is_opened_by(wire.new_ticket(incident, KEY), KEY)
+
+
+async def test_what_an_alert_says_of_itself_stands_in_the_ticket_once(tickets, folder):
+    annotations = {"summary": DISK_FULL.summary, "description": INCIDENT.summary, "owner": "ada"}
+    said = dataclasses.replace(DISK_FULL, annotations=annotations)
+    await tickets.open_ticket(TicketDraft(dataclasses.replace(INCIDENT, alerts=(said,)), {}), KEY)
+    text = (folder / "INC-1042.md").read_text()
+    assert text.count("97% full") == 1
+    assert text.count("Backups will fail.") == 1
+    assert "- `owner`: `ada`" in text

@@ -326,6 +326,60 @@ def test_a_program_that_writes_hears_nothing(helpdesk, nothing_else_arrives):
     assert answers(helpdesk) == []
 
 
+def test_what_comes_by_a_mailing_list_is_a_report_and_is_not_answered(helpdesk, nothing_else_arrives):
+    assert write(helpdesk, List_Id="<office.cust.example>", subject="webshop") == "incident"
+    helpdesk.resolve_by_hand("INC-1001")
+    helpdesk.advance(seconds=20)
+    nothing_else_arrives(helpdesk)
+    assert answers(helpdesk) == []
+
+
+def test_the_ticket_tells_who_reported_it_and_how_many_they_are(helpdesk, nothing_else_arrives):
+    write(helpdesk)
+    write(helpdesk, sender="ben@cust.example")
+    write(helpdesk, sender="ben@cust.example", message_id="ben-2@cust.example")
+    write(helpdesk, sender="cas@cust.example")
+    helpdesk.acknowledge("INC-1001")
+    helpdesk.advance(minutes=2)
+    told = [line for _, lines in helpdesk.tickets.kept[0].comments for line in lines if "reported by" in line]
+    assert [line.partition("reported by ")[2] for line in told] == [
+        "Ben <ben@cust.example>; 2 people so far",
+        "Cas <cas@cust.example>; 3 people so far",
+    ]
+    nothing_else_arrives(helpdesk)
+
+
+def test_who_reported_it_where_nobody_answers_is_answered_where_somebody_does(new_day, nothing_else_arrives):
+    ways = {"desk": plan_of(answer="none"), "help": plan_of()}
+    day = new_day(policy=policy((*REPORTS, *RULES)), ways=ways)
+    day.mail_in(mail(), TRUSTED, source="desk")
+    assert answers(day) == []
+    assert write(day, message_id="ann-2@cust.example") == "joined"
+    write(day, message_id="ann-3@cust.example")
+    assert answers(day) == [("ann@cust.example", RECEIVED)]
+    assert len(day.incident().reporters) == 1
+    day.resolve_by_hand("INC-1001")
+    day.advance(seconds=20)
+    nothing_else_arrives(day)
+    assert answers(day) == [("ann@cust.example", RECEIVED), ("ann@cust.example", OVER)]
+
+
+def test_five_who_report_it_anew_after_its_end_are_five(helpdesk, nothing_else_arrives):
+    names = ("ann", "ben", "cas", "dee", "eli")
+    for name in names[:4]:
+        write(helpdesk, sender=f"{name}@cust.example")
+    helpdesk.advance(minutes=50)
+    helpdesk.resolve_by_hand("INC-1001")
+    helpdesk.advance(minutes=5)
+    for name in names:
+        write(helpdesk, sender=f"{name}@cust.example", message_id=f"{name}-2@cust.example")
+        helpdesk.advance(minutes=1)
+    assert len(helpdesk.incidents()) == 1
+    assert helpdesk.incident().severity is Severity.CRITICAL
+    helpdesk.acknowledge("INC-1001")
+    nothing_else_arrives(helpdesk)
+
+
 def test_a_report_without_proof_opens_nothing_and_hears_nothing(helpdesk, nothing_else_arrives):
     assert write(helpdesk, Arrival("smtp", recipients=(HELP,))) != "incident"
     assert helpdesk.incidents() == []
@@ -358,8 +412,11 @@ def test_one_address_is_answered_so_often_a_day_and_no_more(helpdesk):
     assert answers(helpdesk)[-1] == ("ann@cust.example", "INC-1020, which you reported, is over.")
 
 
-def test_nobody_is_answered_where_no_connector_is_named(new_day, nothing_else_arrives):
-    day = new_day(policy=policy((*REPORTS, *RULES)), ways={"help": plan_of(answer=None)})
+@pytest.mark.parametrize("unanswered", [{}, {"answer": "none"}], ids=["not-said", "none"])
+def test_nobody_is_answered_where_no_connector_is_named(new_day, nothing_else_arrives, unanswered):
+    section = ReportSection.model_validate({"services": {"shop": ["webshop"]}, **unanswered})
+    ways = SourceWays(mail=MailSource(recipients=(HELP,), reports=section.as_plan([HELP])))
+    day = new_day(policy=policy((*REPORTS, *RULES)), ways={"help": ways})
     write(day)
     day.resolve_by_hand("INC-1001")
     day.advance(seconds=20)

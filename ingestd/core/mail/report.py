@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ingestd.core.alert import Alert
 from ingestd.core.fingerprint import alert_key
 from ingestd.core.mail.arrival import Arrival
+from ingestd.core.mail.automatic import AutomaticKind, kind_of
 from ingestd.core.mail.letter import Letter
 from ingestd.core.mail.likeness import bare_subject
 from ingestd.core.mail.report_words import AnswerTexts, first_place, spoken
@@ -97,7 +98,8 @@ def alert_of(letter: Letter, arrival: Arrival, plan: ReportPlan, source: str, li
     reporter = Reporter(
         address=said.sender,
         name=said.sender_name,
-        connector=plan.connector if said.sender else "",
+        # Who stands in From may be everybody on the list.
+        connector="" if not said.sender or kind_of(letter) is AutomaticKind.LIST else plan.connector,
         message_id=one_line(letter.message_id, _ID_CHARS),
         subject=one_line(letter.subject, _NAME_CHARS),
         reply_to=plan.reply_to or _answered_from(said.recipients, plan),
