@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any, AnyStr, Final
@@ -43,6 +44,17 @@ _NOT_SMTP: Final = ("BDAT", "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST
 
 # aiosmtpd writes every command and address into the log, in its own words. What matters of it is logged and counted here.
 logging.getLogger("mail.log").disabled = True
+
+
+class _Commands(dict[str, Any]):
+    """What answers each command. aiosmtpd ends a connection at the fifth that it does not know, whatever ``errors`` says, and tells nobody."""
+
+    def __init__(self, known: Mapping[str, Any], unknown: Callable[[str | None], Awaitable[None]]) -> None:
+        super().__init__(known)
+        self._unknown = unknown
+
+    def get(self, command: str, _default: object = None) -> Any:  # noqa: ANN401 (aiosmtpd's own)
+        return super().get(command, self._unknown)
 
 
 class SmtpConnection(SMTP):
@@ -81,6 +93,7 @@ class SmtpConnection(SMTP):
         )
         # aiosmtpd keeps these for all connections together, and each new one clears them.
         self.command_size_limits = defaultdict(lambda: _COMMAND_BYTES_MAX)
+        self._smtp_methods = _Commands(self._smtp_methods, self._answer_unknown)
         self._smtp_methods.update(dict.fromkeys(_NOT_SMTP, self._end_what_is_not_smtp))
 
     @property
@@ -246,6 +259,9 @@ class SmtpConnection(SMTP):
     async def smtp_EXPN(self, _arg: str | None) -> None:  # noqa: N802 (aiosmtpd's name)
         """As VRFY."""
         await self.push("502 5.5.1 EXPN is not offered")
+
+    async def _answer_unknown(self, _arg: str | None) -> None:
+        await self.push("500 5.5.1 there is no such command")
 
     async def _end_what_is_not_smtp(self, _arg: str | None) -> None:
         self.dismiss(SmtpRefusal.NOT_SMTP)

@@ -304,6 +304,15 @@ async def test_whoever_makes_too_many_errors_is_let_go(open_mailroom):
     assert room.refused("errors") == 1
 
 
+async def test_commands_that_there_are_not_count_as_errors_like_any(open_mailroom):
+    room = await open_mailroom(SmtpLimits(errors_max=7))
+    client = await room.greeted()
+    client.send(b"XCLIENT ADDR=192.0.2.1\r\n" * 20)
+    answers = (await client.end()).decode().splitlines()
+    assert [answer[:3] for answer in answers] == ["500"] * 8 + ["421"]
+    assert room.refused("errors") == 1
+
+
 @pytest.mark.parametrize("line", ["GET / HTTP/1.1", "POST /api HTTP/1.1", "BDAT 20 LAST"])
 async def test_what_is_another_protocol_is_cut_before_it_can_say_something_that_looks_like_mail(open_mailroom, line):
     room = await open_mailroom()
