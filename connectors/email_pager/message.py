@@ -58,7 +58,9 @@ def message_id(text: PageText, key: EffectKey, domain: str) -> str:
     The incident's opening is part of it: after a database was set up anew, ``INC-1`` exists again, and mail servers that drop
     repeated Message-IDs would swallow its pages.
     """
-    return _marked(key, f"{_birth(text.incident)}\n{key}\n{text.contact.address}", domain)
+    # How a connector is called, and how many were answered before, is nothing for those outside.
+    shown = f"{text.incident.id}.answer" if text.purpose == "answer" else key
+    return _marked(shown, f"{_birth(text.incident)}\n{key}\n{text.contact.address}", domain)
 
 
 def thread_id(incident: IncidentView, domain: str) -> str:
@@ -90,7 +92,7 @@ def write_message(text: PageText, content: Content, key: EffectKey, letterhead: 
         # RFC 3834: what answers a mail of a person says so.
         ("Auto-Submitted", "auto-replied" if is_answer else "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
-        ("X-Ingestd-Id", header_text(key)),
+        ("X-Ingestd-Id", "" if is_answer else header_text(key)),
         ("X-Ingestd-Incident", header_text(text.incident.id)),
         ("Importance", "high" if _is_urgent(text) else ""),
         ("MIME-Version", "1.0"),
