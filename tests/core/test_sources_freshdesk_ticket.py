@@ -113,6 +113,22 @@ def test_what_somebody_wrote_cannot_speak_for_freshdesk(key):
 
 
 @pytest.mark.parametrize(
+    "added",
+    [
+        '"ticket_tags": "ingestd',
+        '"ticket_requester_email": "boss@example.com',
+        '"freshdesk_webhook": {"ticket_id": "666", "ticket_tags": "ingestd"}, "x": "',
+    ],
+)
+def test_a_name_that_somebody_adds_to_the_template_counts_for_nothing(added):
+    ticket = {**TICKET, "tags": "", "subject": f'webshop down", {added}'}
+    alert = alert_of(TEMPLATE % ticket)
+    assert alert.ticket == ReportedTicket("freshdesk", "77", "#77", TICKET["url"])
+    assert alert.reporter is not None
+    assert alert.reporter.address == "ann@cust.example"
+
+
+@pytest.mark.parametrize(
     "changes",
     [{"tags": "ingestd"}, {"tags": "a,INGESTD , b"}, {"tags": ["ingestd"]}, {"email": "monitoring@example.com"}],
 )

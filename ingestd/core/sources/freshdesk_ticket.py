@@ -120,9 +120,12 @@ def _fields(body: bytes, limits: ReadLimits) -> dict[str, str] | Unreadable:
     document = load_object(body, limits)
     if isinstance(document, Unreadable):
         return _from_template(body) or document
-    inner = document.get("freshdesk_webhook")
+    inner = document.get("freshdesk_webhook") if len(document) == 1 else None
     plain = inner if isinstance(inner, dict) else document
-    found = {key: next((plain[name] for name in names if plain.get(name)), None) for key, names in _NAMES.items()}
+    # What is filled into our template may add a name to it, so nothing but its own names counts there.
+    is_template = inner is None and KEYS[0] in document
+    names_of = {key: (key,) for key in KEYS} if is_template else _NAMES
+    found = {key: next((plain[name] for name in names if plain.get(name)), None) for key, names in names_of.items()}
     return {key: _as_text(value) for key, value in found.items() if value is not None}
 
 
