@@ -18,6 +18,7 @@ from ingestd.telemetry.metrics import Metrics
 
 _BACKLOG: Final = 1024
 _NEVER_SECONDS: Final = 10 * 365.25 * 86_400
+_NOT_OF_ONE_PAIR: Final = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 
 
 class Tls:
@@ -28,17 +29,31 @@ class Tls:
         self.context = _context(*self._files)
 
     def reload(self) -> None:
-        """Read both files again. Raises ``OSError`` or ``ssl.SSLError`` and changes nothing if they do not fit together."""
+        """Read both files again. Raises ``OSError`` and changes nothing if they do not fit together."""
         _context(*self._files)
-        self.context.load_cert_chain(*self._files)
+        _load(self.context, *self._files)
 
 
 def _context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(cert_file, key_file)
+    _load(context, cert_file, key_file)
     return context
+
+
+def _load(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
+    try:
+        # With an empty passphrase OpenSSL asks for none on the terminal.
+        context.load_cert_chain(cert_file, key_file, password="")
+    except ssl.SSLError as error:
+        is_mismatch = error.reason in _NOT_OF_ONE_PAIR
+        why = (
+            "they do not belong together"
+            if is_mismatch
+            else f"{error.reason or error}; both must be PEM, the key without a passphrase"
+        )
+        raise OSError(f"certificate {cert_file} and key {key_file} cannot be used: {why}") from error
 
 
 def make_runner(

@@ -53,7 +53,7 @@ class SmtpListener:
         self._desk.replace(settings)
 
     def reload_certificate(self) -> None:
-        """Take a renewed pair over for new handshakes. Raises ``OSError`` or ``ssl.SSLError`` and changes nothing if they do not fit."""
+        """Take a renewed pair over for new handshakes. Raises ``OSError`` and changes nothing if they do not fit."""
         if self._tls is not None:
             self._tls.reload()
 

@@ -91,13 +91,19 @@ async def test_a_renewed_certificate_is_shown_after_a_reload(build, pair, tmp_pa
 async def test_a_reload_of_files_that_do_not_fit_changes_nothing(build, pair, tmp_path):
     house = await build(tls=Tls(*pair))
     put(tmp_path, OWN / "renewed.pem", NET / "localhost.key")
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(OSError, match=rf"certificate {pair[0]} and key {pair[1]} cannot be used: they do not belong"):
         house.tls.reload()
     assert await shown(house) == der(NET / "localhost.pem")
     pair[0].unlink()
     with pytest.raises(OSError, match="No such file"):
         house.tls.reload()
     assert await shown(house) == der(NET / "localhost.pem")
+
+
+def test_a_key_with_a_passphrase_is_told_and_nobody_is_asked_for_it(pair):
+    shutil.copy(OWN / "locked.key", pair[1])
+    with pytest.raises(OSError, match="the key without a passphrase"):
+        Tls(*pair)
 
 
 async def test_old_versions_of_tls_are_refused(build, pair):
