@@ -17,9 +17,10 @@ from ingestd.core.names import EffectKind
 from ingestd.core.policy import Policy
 from ingestd.core.silence import Silence
 from ingestd.core.watch import Watch
-from ingestd.store import answers, apply, audit, incidents, snapshot, watches
+from ingestd.store import answers, apply, attendance, audit, incidents, snapshot, watches
+from ingestd.store.columns import compact, microseconds_of
 from ingestd.store.rows import columns_of, row_of, value_of
-from ingestd.store.schema import outbox
+from ingestd.store.schema import outbox, settings
 from ingestd.store.schema import silences as silence_table
 from ingestd.store.schema import watches as watch_table
 from ingestd.workers.timekeeper import keep_deadlines, keep_watches
@@ -37,6 +38,7 @@ class StoredDay:
         with self.begin() as connection:
             sightings, known = snapshot.load(connection, arrived, self.policy, self.now)
             apply.write(connection, decide_alerts(sightings, known, self.policy, self.now), self.now)
+            self._listen(connection)
         self.check()
 
     def silence(self, made: Silence) -> None:
@@ -57,6 +59,7 @@ class StoredDay:
                 if first is None or first > until:
                     break
                 self.now = max(self.now, first)
+                self._listen(connection)
                 # Pages leave as soon as they are queued: what waits for a service is no part of this day.
                 is_waiting = (outbox.c.kind == EffectKind.PAGE, outbox.c.state == DeliveryState.WAITING)
                 connection.execute(update(outbox).where(*is_waiting).values(attempt_count=1))
@@ -66,6 +69,14 @@ class StoredDay:
                     keep_watches(connection, self.policy, self.now, 50)
             self.check()
         self.now = until
+
+    def _listen(self, connection: Connection) -> None:
+        """Somebody has listened all the time: the daemon would write that down every ten seconds."""
+        before = attendance.load(connection)
+        if before is not None:
+            heard = compact([microseconds_of(at) for at in (self.now, before.since, before.patient_until)])
+            connection.execute(update(settings).where(settings.c.name == "attendance").values(value=heard))
+        attendance.keep(connection, self.now, has_missed=False, is_reborn=False)
 
     def check(self) -> None:
         with self.begin() as connection:
