@@ -46,9 +46,9 @@ def relay(require: Callable[[str], str]) -> Iterator[Callable[..., Postfix]]:
 def swaks(require: Callable[[str], str]) -> Callable[..., None]:
     program = require("swaks")
 
-    def send(port: int, mail: str, to: str = TO) -> None:
+    def send(port: int, mail: str, to: str = TO, sender: str = "nagios@example.com") -> None:
         """Hand in one mail; the server must take it."""
-        command = [program, "--server", f"127.0.0.1:{port}", "--from", "nagios@example.com", "--to", to, "--data", "-"]
+        command = [program, "--server", f"127.0.0.1:{port}", "--from", sender, "--to", to, "--data", "-"]
         done = subprocess.run(command, input=mail, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -128,3 +128,59 @@ def test_a_burst_from_a_relay_of_ours_is_held_up_by_no_count_and_none_of_it_is_l
     dispositions = [row[0] for row in daemon.rows("SELECT disposition FROM inbox")]
     assert len(dispositions) == 12
     assert set(dispositions) <= {"incident", "joined"}
+
+
+REPLIES = "ack@example.com"
+ANSWER = (
+    "From: {sender}\r\n"
+    "To: {to}\r\n"
+    "Subject: Re: {subject}\r\n"
+    "Message-ID: <{sender}.answer@phone.example.com>\r\n"
+    "In-Reply-To: {page}\r\n"
+    "Date: Sun, 22 Nov 2026 10:05:00 +0000\r\n"
+    "\r\n"
+    "ack\r\n"
+    "\r\n"
+    "On Sun, 22 Nov 2026 at 10:01, ingestd wrote:\r\n"
+    "> CRITICAL\r\n"
+)
+
+
+def test_a_page_is_answered_by_a_mail_of_whom_it_was_for_and_by_nobody_else(start, relay, swaks, tmp_path):
+    pager = {"kind": "email_pager", "from": "ingestd@example.com", "maildir": str(tmp_path / "mail")}
+    connectors = {
+        "tickets": {"kind": "ticket_folder", "path": str(tmp_path / "tickets")},
+        "mail": {**pager, "reply_to": REPLIES, "replies": True},
+    }
+    sources = {**SOURCES, "answers": {"kind": "email", "email": {"recipients": [REPLIES]}}}
+    daemon = start(mail_config(tmp_path, sources=sources, listener=RELAY, connectors=connectors))
+    postfix = relay(mail_port(daemon))
+    swaks(postfix.port, NAGIOS.format(host="db-4"))
+    until(lambda: read_maildir(tmp_path / "mail"), SETTLE_SECONDS_MAX, "somebody is paged", last_words=daemon.log)
+    [page] = read_maildir(tmp_path / "mail")
+    to = str(page["Reply-To"])
+    assert to.startswith("ack+")
+
+    def answer(sender: str) -> None:
+        text = ANSWER.format(sender=sender, to=to, subject=page["Subject"], page=page["Message-ID"])
+        swaks(postfix.port, text, to=to, sender=sender)
+
+    def became() -> dict[str, str]:
+        return dict(daemon.rows("SELECT disposition, coalesce(reason, '') FROM inbox WHERE source = 'answers'"))
+
+    answer("mallory@example.com")
+    until(became, SETTLE_SECONDS_MAX, "the stranger's answer is put aside", last_words=daemon.log)
+    assert became() == {"quarantined": "not_who_was_paged"}
+    assert daemon.incidents()[0]["state"] == "triggered"
+    answer("asha@example.com")
+    until(
+        lambda: daemon.incidents()[0]["state"] == "acknowledged",
+        SETTLE_SECONDS_MAX,
+        "it is acknowledged",
+        last_words=daemon.log,
+    )
+    assert became().keys() == {"quarantined", "answered"}
+    # The page, and what asha is told that her answer did; nothing to the stranger.
+    until(lambda: len(read_maildir(tmp_path / "mail")) == 2, SETTLE_SECONDS_MAX, "she hears", last_words=daemon.log)
+    assert {str(mail["To"]) for mail in read_maildir(tmp_path / "mail")} == {str(page["To"])}
+    assert len(daemon.incidents()) == len(tickets(daemon)) == 1
