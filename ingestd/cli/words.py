@@ -104,6 +104,7 @@ MAIL_REASONS: Final[Mapping[str, str]] = {
     "unauthenticated": "nothing shows who wrote it",
     "sender_not_allowed": "its sender is not one of those who may send here",
     "not_who_was_paged": "it answers a page to somebody else",
+    "page_too_old": "it answers a page of ours that is too old to be answered",
     "unproved_report": "a person's report, and nothing shows who wrote it",
     "unproved_recovery": "it says that something is over, and nothing shows who wrote it",
     "too_many_from_sender": "its sender writes more than is read of one person",

@@ -18,8 +18,9 @@ from ingestd.core.mail import arrival, message, report
 from ingestd.core.mail.author import author_of
 from ingestd.core.mail.letter import Letter
 from ingestd.core.mail.mail_words import MailDisposition, MailReason
-from ingestd.core.mail.proof import unproved_words
+from ingestd.core.mail.proof import Proof, unproved_words
 from ingestd.core.mail.reading import MailShape, read_letter
+from ingestd.core.mail.reply_tokens import tokens_in
 from ingestd.core.mail.report import ReportPlan
 from ingestd.core.mail.sheet import Author
 from ingestd.core.mail.sorting import MailWay, Sorted, sort
@@ -103,6 +104,8 @@ def take(connection: Connection, mail: OpenedMail, standing: Standing, now: date
     if found.bounce is not None:
         return _bounce(connection, mail, standing, now)
     answered = _reply(connection, mail, standing, now) if found.way is MailWay.REPLY else None
+    if answered is None and tokens_in(mail.letter.references) and found.proof is not Proof.BY_HAND:
+        return _aside(MailReason.PAGE_TOO_OLD, "it answers a page that is too old, or that another ingestd sent")
     return answered or _with_files(_content(connection, mail, standing, now), mail)
 
 

@@ -151,6 +151,17 @@ def test_who_is_let_through_is_still_only_who_was_paged(day):
     assert became(day, envelope) == ("quarantined", "not_who_was_paged")
 
 
+def test_an_answer_to_a_page_of_last_week_opens_nothing(day, nothing_else_arrives):
+    token = paged_by_mail(day)
+    day.acknowledge("INC-1001", by="ada")
+    day.advance(days=5)
+    late = mail("ack", f"To: ack+{token}@example.com", f"In-Reply-To: <reply.{token}@example.com>")
+    envelope = day.mail_in(late, RELAY)
+    assert became(day, envelope) == ("quarantined", "page_too_old")
+    assert len(day.incidents()) == 1
+    nothing_else_arrives(day)
+
+
 def test_an_absence_note_to_a_page_changes_nothing(day):
     token = paged_by_mail(day)
     raw = answer(token, "I am away until Monday. ack", subject="Automatic reply: Disk full")

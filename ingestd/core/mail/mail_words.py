@@ -44,6 +44,7 @@ class MailReason(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     SENDER_NOT_ALLOWED = "sender_not_allowed"
     NOT_WHO_WAS_PAGED = "not_who_was_paged"
+    PAGE_TOO_OLD = "page_too_old"
     UNPROVED_REPORT = "unproved_report"
     UNPROVED_RECOVERY = "unproved_recovery"
     TOO_MANY_FROM_SENDER = "too_many_from_sender"
@@ -55,6 +56,7 @@ BY_STRANGERS: Final = frozenset(
         MailReason.UNAUTHENTICATED,
         MailReason.SENDER_NOT_ALLOWED,
         MailReason.NOT_WHO_WAS_PAGED,
+        MailReason.PAGE_TOO_OLD,
         MailReason.UNPROVED_REPORT,
         MailReason.UNPROVED_RECOVERY,
         MailReason.TOO_MANY_FROM_SENDER,
