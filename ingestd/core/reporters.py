@@ -16,6 +16,11 @@ from ingestd.core.incident import Incident
 from ingestd.core.names import Channel, EffectKind, IncidentState
 from ingestd.core.reporter import REPORTERS_MAX, Reporter
 from ingestd.core.ruleset import Classification
+from ingestd.core.safe_text import one_line
+
+
+WORDS_CHARS_MAX = 500
+"""So much of what a further reporter writes stands on the timeline and in the ticket; the whole of it is among the alerts."""
 
 
 class Told(StrEnum):
@@ -45,7 +50,9 @@ def joined(draft: Draft, incident: Incident, alert: Alert, *, is_opening: bool) 
     known = replace(reporter, reported_at=draft.now)
     incident = draft.put_incident(replace(incident, reporters=(*incident.reporters, known)))
     so_far = "" if len(incident.reporters) == 1 else f"; {len(incident.reporters)} people so far"
-    text = f"reported by {_shown(reporter)}{so_far}"
+    # The first one's words stand in the ticket as its summary.
+    words = "" if is_opening else one_line(alert.annotations.get("description", ""), WORDS_CHARS_MAX)
+    text = f"reported by {_shown(reporter)}{so_far}{f': {words}' if words else ''}"
     draft.note(incident, "report", text, reason="reported", for_ticket=not is_opening)
     return _answer(draft, incident, known, Told.RECEIVED)
 

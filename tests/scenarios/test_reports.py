@@ -343,8 +343,8 @@ def test_the_ticket_tells_who_reported_it_and_how_many_they_are(helpdesk, nothin
     helpdesk.advance(minutes=2)
     told = [line for _, lines in helpdesk.tickets.kept[0].comments for line in lines if "reported by" in line]
     assert [line.partition("reported by ")[2] for line in told] == [
-        "Ben <ben@cust.example>; 2 people so far",
-        "Cas <cas@cust.example>; 3 people so far",
+        "Ben <ben@cust.example>; 2 people so far: I cannot pay.",
+        "Cas <cas@cust.example>; 3 people so far: I cannot pay.",
     ]
     nothing_else_arrives(helpdesk)
 
