@@ -140,6 +140,8 @@ class MailboxLife:
         busy_count = 0
         has_idle = self.plan.has_idle and client.can_idle
         while True:
+            # A server that answers at once never lets a command wait, which is where the end is noticed else.
+            self._stop.wait(0)
             try:
                 self._reader.look(client)
                 busy_count = 0

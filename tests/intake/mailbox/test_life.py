@@ -21,6 +21,7 @@ from ingestd.intake.mailbox_token import TokenSource
 from ingestd.intake.mailbox_wire import tls_context
 from ingestd.ports import HttpReply
 from ingestd.telemetry.metrics import Metrics
+from tests.acceptance.waiting import until
 from tests.intake.mailbox.conftest import CERTIFICATES, ROUTES, WAIT_SECONDS_MAX, Account, mail
 from tests.intake.mailbox.imap_model import TOKEN, Manners
 
@@ -190,10 +191,10 @@ def test_the_next_one_begins_when_the_one_before_has_ended(begin, plan, model, d
     assert len(model.logins) == 1
     leave.set()
     desk.await_stored(1)
+    until(lambda: len(model.logins) == 2, WAIT_SECONDS_MAX, "the second logs in")
+    assert not first.is_alive
     model.add(mail("two"))
     desk.await_stored(2)
-    assert not first.is_alive
-    assert len(model.logins) == 2
 
 
 # ---------------------------------------------------------------------- what the doctor sees
