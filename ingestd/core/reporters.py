@@ -18,7 +18,6 @@ from ingestd.core.reporter import REPORTERS_MAX, Reporter
 from ingestd.core.ruleset import Classification
 from ingestd.core.safe_text import one_line
 
-
 WORDS_CHARS_MAX = 500
 """So much of what a further reporter writes stands on the timeline and in the ticket; the whole of it is among the alerts."""
 
