@@ -128,11 +128,6 @@ def audit_failed(connection: Connection, problems: Sequence[str], policy: Policy
     return _decide(connection, alert, policy, now)
 
 
-def is_audit_failed(connection: Connection) -> bool:
-    """Whether our own alert of the auditor fires."""
-    return _is_firing(connection, _AUDIT_KEY)
-
-
 def audit_passed(connection: Connection, policy: Policy, now: datetime) -> Decision:
     """The auditor finds nothing any more."""
     return _end(connection, _AUDIT_KEY, policy, now)

@@ -36,21 +36,6 @@ _MEANT: Final = {
     "cp949": "cp949",
     "macintosh": "mac_roman",
 }
-# These are claimed by default, and often wrongly.
-_WESTERN: Final = frozenset(
-    {
-        "",
-        "us-ascii",
-        "ascii",
-        "ansi_x3.4-1968",
-        "iso-8859-1",
-        "latin1",
-        "latin-1",
-        "windows-1252",
-        "cp1252",
-        "iso-8859-15",
-    }
-)
 
 
 def decoded(content: bytes, charset: str) -> str:
