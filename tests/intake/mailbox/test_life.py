@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -23,7 +25,7 @@ from ingestd.ports import HttpReply
 from ingestd.telemetry.metrics import Metrics
 from tests.acceptance.waiting import until
 from tests.intake.mailbox.conftest import CERTIFICATES, ROUTES, WAIT_SECONDS_MAX, Account, mail
-from tests.intake.mailbox.imap_model import TOKEN, Manners
+from tests.intake.mailbox.imap_model import TOKEN, ImapModel, Manners
 
 SERVICE = OAuthPlan(
     token_url="https://login.example.com/token",
@@ -195,6 +197,26 @@ def test_the_next_one_begins_when_the_one_before_has_ended(begin, plan, model, d
     assert not first.is_alive
     model.add(mail("two"))
     desk.await_stored(2)
+
+
+def test_several_mailboxes_are_read_side_by_side_and_one_that_is_silent_holds_up_none(begin, plan, model, desk):
+    other = ImapModel()
+    with closing(other), socket.create_server(("127.0.0.1", 0)) as silent:
+        plans = [
+            replace(plan, account="silent", port=silent.getsockname()[1]),
+            plan,
+            replace(Account(other, desk).plan, account="help"),
+        ]
+        lives = [begin(one) for one in plans]
+        for life in lives:
+            life.start()
+        model.add(mail("same"))
+        other.add(mail("same"))
+        desk.await_stored(2)
+        assert sorted(how.account for _, how, _ in desk.stored()) == ["help", "ops"]
+        for life in lives:
+            life.stop()
+        until(lambda: not any(life.is_alive for life in lives), WAIT_SECONDS_MAX, "all have ended")
 
 
 # ---------------------------------------------------------------------- what the doctor sees
